@@ -1,0 +1,359 @@
+"""The plant description: machine classes, machines, topics and costs, read from `plant.yaml` and validated.
+
+`Plant.load(path)` is the only way in. Every mistake is a `PlantError` that names file, line and path.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import msgspec
+import yaml
+from msgspec import Meta
+
+from features.errors import PlantError
+
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="lower-case identifier")]
+MachineId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+MAX_STEPS = 1 << 24
+"""Most resolution steps over a channel's range: keeps sums of squares of a window exact in 64-bit integers."""
+MAX_WINDOW_SAMPLES = 1 << 15
+"""Most samples of one channel in one window, for the same reason."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A validated, immutable piece of the description; unknown fields are refused."""
+
+
+class Channel(_Part):
+    """One measured quantity of a machine class."""
+
+    unit: str
+    """Unit of every value of this channel, as written by the plant (UCUM where possible)."""
+    range: tuple[float, float]
+    """Lowest and highest possible value; a sample outside is not a measurement and becomes missing."""
+    resolution: Positive
+    """Smallest step that matters, in `unit`; values are rounded to it so that sums are exact."""
+    period_s: Positive = 1.0
+    """Expected seconds between two samples."""
+    clamp: tuple[float, float] | None = None
+    """Values inside `range` but outside this are clamped to it; None: no clamping."""
+    max_rate: Positive | None = None
+    """Fastest possible change, in `unit` per second; a faster sample becomes missing. None: not checked."""
+    stuck_s: Positive | None = None
+    """A value unchanged for this many seconds is a stuck sensor and becomes missing. None: not checked."""
+    denoise: Annotated[int, Meta(ge=1, le=9)] = 1
+    """Samples in a trailing median that removes single spikes; odd; 1 leaves the samples as they are."""
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest value that a feature can see: `clamp` if given, else `range`."""
+        return self.clamp or self.range
+
+    @property
+    def centre(self) -> float:
+        """The value that the integer 0 stands for in sums."""
+        low, high = self.limits
+        return round((low + high) / 2 / self.resolution) * self.resolution
+
+
+class Cross(_Part):
+    """A feature across two channels, computed from their window means."""
+
+    function: Literal["difference", "ratio", "product"]
+    of: tuple[Name, Name]
+
+
+class Window(_Part):
+    """The window of a machine class, in event time or in rows; the hop divides the length."""
+
+    length_s: Positive | None = None
+    hop_s: Positive | None = None
+    """None: as `length_s` (tumbling)."""
+    length_rows: Count | None = None
+    hop_rows: Count | None = None
+    """None: as `length_rows` (tumbling)."""
+    grace_s: NotNegative = 0.0
+    """How far behind its machine's newest record a record may come and still count."""
+
+    @property
+    def by_rows(self) -> bool:
+        return self.length_rows is not None
+
+    @property
+    def length(self) -> int:
+        """Milliseconds, or rows."""
+        return self.length_rows if self.length_rows is not None else round((self.length_s or 0) * 1000)
+
+    @property
+    def hop(self) -> int:
+        """Milliseconds, or rows."""
+        if self.by_rows:
+            return self.hop_rows or self.length
+        return round(self.hop_s * 1000) if self.hop_s else self.length
+
+    @property
+    def panes(self) -> int:
+        """Hops in a window."""
+        return self.length // self.hop
+
+    @property
+    def grace_ms(self) -> int:
+        return round(self.grace_s * 1000)
+
+
+class Recovery(_Part):
+    """Option: how an alarm ends although the machine has not come back to its old baseline."""
+
+    below: Annotated[float, Meta(gt=0, lt=1)] = 0.3
+    """The smoothed score must fall under this part of the alarm's peak."""
+    rearm: Annotated[float, Meta(ge=1)] = 2.0
+    """After that the limit is at least this many times the smoothed score at recovery."""
+    smooth_windows: Count = 5
+    """Memory of the smoothing, in windows."""
+
+
+class MachineClass(_Part):
+    """Machines built alike: the same channels, windows and features."""
+
+    channels: Annotated[dict[Name, Channel], Meta(min_length=1)]
+    window: Window
+    description: str = ""
+    cross: dict[Name, Cross] = {}
+    bad_channel: Literal["missing", "drop_record"] = "missing"
+    """What an unusable sample does: the channel is missing, or the whole record becomes a dead letter."""
+    recovery: Recovery | None = None
+    """None: off."""
+
+
+class Place(_Part):
+    """Where a machine stands, in the words of ISA-95."""
+
+    enterprise: str
+    site: str
+    area: str
+    line: str
+
+
+class Machine(_Part):
+    """A physical asset; its `id` is the Feast entity and the Kafka key."""
+
+    id: MachineId
+    class_: Name = msgspec.field(name="class")
+    place: Place
+    attributes: dict[Name, str | int | float] = {}
+    """What does not change while it runs: rated power, year of make, bearing type …"""
+
+
+class TelemetryTopic(_Part):
+    """A raw topic and how its JSON maps to machines, times and channels."""
+
+    name: str
+    format: Literal["wide", "tag"] = "wide"
+    """wide: one record has many channels of one time. tag: one record has one channel."""
+    machine: str = "machine_id"
+    """JSON field that names the machine."""
+    time: str = "ts"
+    """JSON field of the event time."""
+    time_unit: Literal["ms", "s", "us"] = "ms"
+    fields: dict[Name, str] = {}
+    """wide: channel name to JSON field, where they differ. tag: channel name to tag, where they differ."""
+    tag: str = "tag"
+    """tag format: JSON field that names the channel."""
+    value: str = "value"
+    """tag format: JSON field of the value."""
+
+
+class Topics(_Part):
+    """The topics Headrace reads and writes; all have `partitions` partitions and are keyed by machine."""
+
+    telemetry: Annotated[tuple[TelemetryTopic, ...], Meta(min_length=1)]
+    partitions: Count = 4
+    features: str = "headrace.features"
+    events: str = "headrace.events"
+    dead_letters: str = "headrace.dead-letters"
+    snapshots: str = "headrace.snapshots"
+
+
+class Cost(_Part):
+    """What decisions cost, in any one currency; used to choose the threshold θ."""
+
+    false_alarm: Positive = 1.0
+    miss: Positive = 20.0
+
+
+class Limits(_Part):
+    """What a record may be before it becomes a dead letter."""
+
+    max_record_bytes: Count = 1_000_000
+    future_s: Positive = 300.0
+    """How far an event time may be ahead of the record's ingestion time."""
+    earliest: str = "2000-01-01"
+    """Event times before this day (UTC) are wrong clocks or wrong units."""
+
+
+class Plant(_Part):
+    """The whole description."""
+
+    version: Literal[1]
+    name: Name
+    classes: Annotated[dict[Name, MachineClass], Meta(min_length=1)]
+    machines: Annotated[tuple[Machine, ...], Meta(min_length=1)]
+    topics: Topics
+    costs: dict[Name, Cost] = {}
+    limits: Limits = Limits()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plant:
+        """Read and validate a plant description.
+
+        Raises:
+            PlantError: the file cannot be read, is no YAML, or is not a valid description.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise PlantError(f"{path}: expected a readable plant description, got {error.strerror}") from error
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, source: str = "plant.yaml") -> Plant:
+        """As `load`, from text; `source` is named in errors."""
+        place = _Locator(text, source)
+        try:
+            plant = msgspec.convert(place.data, cls)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `")
+            place.fail(path.rstrip("`"), message)
+        for path, problem in _problems(plant):
+            place.fail(path, problem)
+        return plant
+
+    def dump(self) -> str:
+        """The description as YAML that `parse` reads back to an equal plant."""
+        return yaml.dump(msgspec.to_builtins(self), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+    def machines_of(self, class_name: str) -> tuple[Machine, ...]:
+        return tuple(machine for machine in self.machines if machine.class_ == class_name)
+
+    def machine(self, machine_id: str) -> Machine:
+        """Raises PlantError where there is no such machine."""
+        for machine in self.machines:
+            if machine.id == machine_id:
+                return machine
+        raise PlantError(f"machine: expected one of the {len(self.machines)} machines of {self.name}, got {machine_id!r}")
+
+    def cost_of(self, class_name: str) -> Cost:
+        return self.costs.get(class_name, Cost())
+
+
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Locator:
+    """YAML data, and for any path in it the line it came from."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self._source, self._text = source, text
+        try:
+            self.data = yaml.load(text, Loader=_Loader)  # a safe loader
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            raise PlantError(f"{source}:{line}: expected YAML, got {getattr(error, 'problem', error)}") from error
+
+    def fail(self, path: str, problem: str) -> NoReturn:
+        raise PlantError(f"{self._source}:{self._line(path)}: at {path or '$'}: {problem}")
+
+    def _line(self, path: str) -> int:
+        node: yaml.Node | None = yaml.compose(self._text, Loader=_Loader)
+        line = 1
+        for step in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]|\[(\.\.\.)\]", path):
+            node = _child(node, *step[:2])
+            if node is None:
+                break
+            line = node.start_mark.line + 1
+        return line
+
+
+def _child(node: yaml.Node | None, key: str, index: str) -> yaml.Node | None:
+    if isinstance(node, yaml.SequenceNode) and index:
+        return node.value[int(index)] if int(index) < len(node.value) else None
+    if isinstance(node, yaml.MappingNode):
+        return next((value for name, value in node.value if name.value == key), None)
+    return None
+
+
+def _problems(plant: Plant) -> list[tuple[str, str]]:
+    """What types alone cannot say; (path, problem) in the order of the file."""
+    found: list[tuple[str, str]] = []
+    for name, machine_class in plant.classes.items():
+        found += _class_problems(f"$.classes.{name}", machine_class)
+    seen: dict[str, int] = {}
+    for i, machine in enumerate(plant.machines):
+        if machine.class_ not in plant.classes:
+            found.append((f"$.machines[{i}].class", f"expected one of {sorted(plant.classes)}, got {machine.class_!r}"))
+        if machine.id in seen:
+            found.append((f"$.machines[{i}].id", f"expected a new id, got {machine.id!r} as in machines[{seen[machine.id]}]"))
+        seen[machine.id] = i
+    channels = {channel for machine_class in plant.classes.values() for channel in machine_class.channels}
+    for i, topic in enumerate(plant.topics.telemetry):
+        for unknown in sorted(set(topic.fields) - channels):
+            found.append((f"$.topics.telemetry[{i}].fields.{unknown}", "expected the name of a channel of some class"))
+        named = [topic.fields.get(channel, channel) for channel in channels]
+        if len(set(named)) < len(named):
+            found.append((f"$.topics.telemetry[{i}].fields", "expected one JSON field per channel, got one twice"))
+    for name in plant.costs:
+        if name not in plant.classes:
+            found.append((f"$.costs.{name}", f"expected one of {sorted(plant.classes)}, got {name!r}"))
+    return found
+
+
+def _class_problems(path: str, machine_class: MachineClass) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for name, channel in machine_class.channels.items():
+        found += [(f"{path}.channels.{name}{at}", problem) for at, problem in _channel_problems(channel)]
+    for name, cross in machine_class.cross.items():
+        for channel_name in cross.of:
+            if channel_name not in machine_class.channels:
+                found.append((f"{path}.cross.{name}.of", f"expected a channel of the class, got {channel_name!r}"))
+    return found + [(f"{path}.window", problem) for problem in _window_problems(machine_class)]
+
+
+def _channel_problems(channel: Channel) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    low, high = channel.range
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        return [(".range", f"expected [low, high] with low < high, got [{low}, {high}]")]
+    if channel.clamp and not low <= channel.clamp[0] < channel.clamp[1] <= high:
+        found.append((".clamp", f"expected [low, high] inside the range, got {list(channel.clamp)}"))
+    steps = (channel.limits[1] - channel.limits[0]) / channel.resolution
+    if not 1 <= steps <= MAX_STEPS:
+        found.append((".resolution", f"expected 1 to {MAX_STEPS} steps over the range, got {steps:.0f}"))
+    if channel.denoise % 2 == 0:
+        found.append((".denoise", f"expected an odd number of samples, got {channel.denoise}"))
+    return found
+
+
+def _window_problems(machine_class: MachineClass) -> list[str]:
+    window = machine_class.window
+    if (window.length_s is None) == (window.length_rows is None):
+        return ["expected either length_s or length_rows, got both or neither"]
+    if (window.hop_rows if window.length_s else window.hop_s) is not None:
+        return ["expected the hop in the same unit as the length"]
+    if window.hop < 1 or window.length % window.hop:
+        return [f"expected a hop that divides the length, got {window.length} and {window.hop} (ms or rows)"]
+    shortest = min(channel.period_s for channel in machine_class.channels.values())
+    samples = window.length if window.by_rows else window.length / 1000 / shortest
+    if samples > MAX_WINDOW_SAMPLES:
+        return [f"expected at most {MAX_WINDOW_SAMPLES} samples of a channel in a window, got {samples:.0f}"]
+    return []
