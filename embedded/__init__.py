@@ -1,0 +1,1 @@
+"""Real Kafka and Valkey for one machine, from packages, without anything installed beforehand."""

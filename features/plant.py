@@ -32,7 +32,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A validated, immutable piece of the description; unknown fields are refused."""
 
 
-class Channel(_Part):
+class Channel(_Part, frozen=True):
     """One measured quantity of a machine class."""
 
     unit: str
@@ -64,14 +64,14 @@ class Channel(_Part):
         return round((low + high) / 2 / self.resolution) * self.resolution
 
 
-class Cross(_Part):
+class Cross(_Part, frozen=True):
     """A feature across two channels, computed from their window means."""
 
     function: Literal["difference", "ratio", "product"]
     of: tuple[Name, Name]
 
 
-class Window(_Part):
+class Window(_Part, frozen=True):
     """The window of a machine class, in event time or in rows; the hop divides the length."""
 
     length_s: Positive | None = None
@@ -109,7 +109,7 @@ class Window(_Part):
         return round(self.grace_s * 1000)
 
 
-class Recovery(_Part):
+class Recovery(_Part, frozen=True):
     """Option: how an alarm ends although the machine has not come back to its old baseline."""
 
     below: Annotated[float, Meta(gt=0, lt=1)] = 0.3
@@ -120,7 +120,7 @@ class Recovery(_Part):
     """Memory of the smoothing, in windows."""
 
 
-class MachineClass(_Part):
+class MachineClass(_Part, frozen=True):
     """Machines built alike: the same channels, windows and features."""
 
     channels: Annotated[dict[Name, Channel], Meta(min_length=1)]
@@ -133,7 +133,7 @@ class MachineClass(_Part):
     """None: off."""
 
 
-class Place(_Part):
+class Place(_Part, frozen=True):
     """Where a machine stands, in the words of ISA-95."""
 
     enterprise: str
@@ -142,7 +142,7 @@ class Place(_Part):
     line: str
 
 
-class Machine(_Part):
+class Machine(_Part, frozen=True):
     """A physical asset; its `id` is the Feast entity and the Kafka key."""
 
     id: MachineId
@@ -152,7 +152,7 @@ class Machine(_Part):
     """What does not change while it runs: rated power, year of make, bearing type …"""
 
 
-class TelemetryTopic(_Part):
+class TelemetryTopic(_Part, frozen=True):
     """A raw topic and how its JSON maps to machines, times and channels."""
 
     name: str
@@ -171,7 +171,7 @@ class TelemetryTopic(_Part):
     """tag format: JSON field of the value."""
 
 
-class Topics(_Part):
+class Topics(_Part, frozen=True):
     """The topics Headrace reads and writes; all have `partitions` partitions and are keyed by machine."""
 
     telemetry: Annotated[tuple[TelemetryTopic, ...], Meta(min_length=1)]
@@ -182,14 +182,14 @@ class Topics(_Part):
     snapshots: str = "headrace.snapshots"
 
 
-class Cost(_Part):
+class Cost(_Part, frozen=True):
     """What decisions cost, in any one currency; used to choose the threshold θ."""
 
     false_alarm: Positive = 1.0
     miss: Positive = 20.0
 
 
-class Limits(_Part):
+class Limits(_Part, frozen=True):
     """What a record may be before it becomes a dead letter."""
 
     max_record_bytes: Count = 1_000_000
@@ -199,7 +199,7 @@ class Limits(_Part):
     """Event times before this day (UTC) are wrong clocks or wrong units."""
 
 
-class Plant(_Part):
+class Plant(_Part, frozen=True):
     """The whole description."""
 
     version: Literal[1]
@@ -239,7 +239,8 @@ class Plant(_Part):
 
     def dump(self) -> str:
         """The description as YAML that `parse` reads back to an equal plant."""
-        return yaml.dump(msgspec.to_builtins(self), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        text: str = yaml.dump(msgspec.to_builtins(self), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        return text
 
     def machines_of(self, class_name: str) -> tuple[Machine, ...]:
         return tuple(machine for machine in self.machines if machine.class_ == class_name)
@@ -249,7 +250,9 @@ class Plant(_Part):
         for machine in self.machines:
             if machine.id == machine_id:
                 return machine
-        raise PlantError(f"machine: expected one of the {len(self.machines)} machines of {self.name}, got {machine_id!r}")
+        raise PlantError(
+            f"machine: expected one of the {len(self.machines)} machines of {self.name}, got {machine_id!r}"
+        )
 
     def cost_of(self, class_name: str) -> Cost:
         return self.costs.get(class_name, Cost())
@@ -303,7 +306,9 @@ def _problems(plant: Plant) -> list[tuple[str, str]]:
         if machine.class_ not in plant.classes:
             found.append((f"$.machines[{i}].class", f"expected one of {sorted(plant.classes)}, got {machine.class_!r}"))
         if machine.id in seen:
-            found.append((f"$.machines[{i}].id", f"expected a new id, got {machine.id!r} as in machines[{seen[machine.id]}]"))
+            found.append(
+                (f"$.machines[{i}].id", f"expected a new id, got {machine.id!r} as in machines[{seen[machine.id]}]")
+            )
         seen[machine.id] = i
     channels = {channel for machine_class in plant.classes.values() for channel in machine_class.channels}
     for i, topic in enumerate(plant.topics.telemetry):

@@ -1,0 +1,1 @@
+"""A plant in software: physics, faults and ground truth, deterministic from a seed."""

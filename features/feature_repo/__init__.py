@@ -1,0 +1,1 @@
+"""The Feast repository: `feast apply` reads this folder and nothing else."""
