@@ -11,7 +11,7 @@ class PlantError(HeadraceError):
     """The plant description is not valid; the text names the file, the line and the path in it."""
 
 
-class FeatureSetMismatch(HeadraceError):
+class FeatureSetMismatchError(HeadraceError):
     """Features, a bundle or a store were made for another feature-set version than the plant's."""
 
 

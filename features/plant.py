@@ -268,7 +268,7 @@ class _Locator:
     def __init__(self, text: str, source: str) -> None:
         self._source, self._text = source, text
         try:
-            self.data = yaml.load(text, Loader=_Loader)  # a safe loader
+            self.data = yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is the safe loader, in C where there is one
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
