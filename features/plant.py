@@ -109,17 +109,6 @@ class Window(_Part, frozen=True):
         return round(self.grace_s * 1000)
 
 
-class Recovery(_Part, frozen=True):
-    """Option: how an alarm ends although the machine has not come back to its old baseline."""
-
-    below: Annotated[float, Meta(gt=0, lt=1)] = 0.3
-    """The smoothed score must fall under this part of the alarm's peak."""
-    rearm: Annotated[float, Meta(ge=1)] = 2.0
-    """After that the limit is at least this many times the smoothed score at recovery."""
-    smooth_windows: Count = 5
-    """Memory of the smoothing, in windows."""
-
-
 class MachineClass(_Part, frozen=True):
     """Machines built alike: the same channels, windows and features."""
 
@@ -129,8 +118,6 @@ class MachineClass(_Part, frozen=True):
     cross: dict[Name, Cross] = {}
     bad_channel: Literal["missing", "drop_record"] = "missing"
     """What an unusable sample does: the channel is missing, or the whole record becomes a dead letter."""
-    recovery: Recovery | None = None
-    """None: off."""
 
 
 class Place(_Part, frozen=True):
