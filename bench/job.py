@@ -1,8 +1,8 @@
 """The job that every implementation does; everything that its input and its answer hang on.
 
 Input: JSON telemetry records keyed by machine. Drop and count bad ones (malformed JSON, a missing channel, NaN, a value
-outside `hard`); clamp to `soft`; per machine tumbling windows of `WINDOW_MS` in event time; the features `INPUTS` of each;
-score them with a dense 36-64-32-1 network; one alert per window above θ. A later record of the machine closes a window.
+outside `hard`); clamp to `soft`; per machine tumbling windows of `WINDOW_MS` in event time; the 36 features `INPUTS` of
+each; score them with a dense 36-64-32-1 network; one alert per window above θ. A later record of the machine closes it.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _layer(random: np.random.Generator, before: int, after: int) -> tuple[Floats
 
 
 def _widest_gap(scores: Floats) -> float:
-    """Middle of the widest gap between the 98.8th and 99.2nd percentile of ascending scores: no rounding error decides."""
+    """Middle of the widest gap about the 99th percentile of ascending scores, where no rounding error decides."""
     low, high = int(len(scores) * 0.988), int(len(scores) * 0.992)
     below = low + int(np.argmax(np.diff(scores[low:high])))
     return float((scores[below] + scores[below + 1]) / 2)

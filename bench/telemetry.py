@@ -51,8 +51,8 @@ class Round(NamedTuple):
 def telemetry(rounds: int, seed: int = 1, machines: int = MACHINES) -> Iterator[Round]:
     """So many rounds, and one without faults that closes the last windows.
 
-    A shorter run is the beginning of a longer one. Each machine has levels of its own; in every window 3 % of them begin
-    to run away from those. 1 % of the records have an outlier to clamp, half a percent have a `Fault`.
+    A shorter run is the beginning of a longer one. Each machine has levels of its own; in every window 3 % of them
+    begin to run away from those. 1 % of the records have an outlier to clamp, half a percent have a `Fault`.
     """
     random = np.random.default_rng([seed, 0])
     levels = MEAN + BETWEEN * random.standard_normal((machines, len(MEASURES))).clip(-2.5, 2.5)

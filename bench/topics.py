@@ -1,0 +1,128 @@
+"""Topics of the benchmarks: make them, fill them, read all of them, and see how far a consumer group has come."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from bench.job import PARTITIONS, machine_id
+from bench.telemetry import encode, telemetry
+
+POLL_S = 0.1
+QUIET = {"log_level": 2}
+"""What goes wrong reaches us as errors; librdkafka need not say it again when the broker stops at the end."""
+_QUEUED = 200_000
+"""Most records that wait in the producer."""
+
+
+class Topics:
+    """The topics of one broker."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+        self._admin = AdminClient({"bootstrap.servers": bootstrap} | QUIET)
+
+    def create(self, *names: str, partitions: int = PARTITIONS, config: dict[str, str] | None = None) -> None:
+        """Create topics that keep everything, unless `config` says otherwise, and wait until they are there."""
+        settings = {"retention.ms": "-1", "retention.bytes": "-1"} | (config or {})
+        wanted = [NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings) for name in names]
+        for made in self._admin.create_topics(wanted).values():
+            made.result()
+        while not self._admin.list_topics(timeout=10).topics.keys() >= set(names):
+            time.sleep(POLL_S)
+
+    def delete(self, *names: str) -> None:
+        """Delete topics; those that are not there are no mistake."""
+        for name, gone in self._admin.delete_topics(list(names)).items():
+            try:
+                gone.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise KafkaException(f"{name}: {error}") from error
+
+    def fill(self, topic: str, rounds: int) -> None:
+        """Create a topic and append the telemetry of so many rounds, and of the one that closes their windows."""
+        self.create(topic)
+        keyed = (
+            (machine_id(machine), record) for one in telemetry(rounds) for machine, record in enumerate(encode(one))
+        )
+        append(self.bootstrap, topic, keyed)
+
+    def committed(self, group: str, topic: str, partitions: int = PARTITIONS) -> int:
+        """Records of a topic that a group has committed; offsets start at 0 in our topics."""
+        wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
+        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
+        found = next(iter(asked.values())).result().topic_partitions
+        return sum(max(0, partition.offset) for partition in found)
+
+    def read(self, topic: str) -> Iterator[Message]:
+        """All that is committed in a topic, to its end; nothing where there is no such topic."""
+        metadata = self._admin.list_topics(topic, timeout=10).topics[topic]
+        consumer = reader(self.bootstrap)
+        open_partitions = set(metadata.partitions)
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in open_partitions])
+        try:
+            while open_partitions:
+                for message in consumer.consume(10_000, POLL_S):
+                    error = message.error()
+                    if error is None:
+                        yield message
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        open_partitions.discard(message.partition())
+                    else:
+                        raise KafkaException(error)
+        finally:
+            consumer.close()
+
+
+def reader(bootstrap: str) -> Consumer:
+    """A consumer of what is committed, that commits nothing and says where partitions end."""
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "bench-reader",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
+        }
+        | QUIET
+    )
+
+
+def producer(bootstrap: str, linger_ms: float = 20) -> Producer:
+    """A producer that places keys as Kafka's own clients do."""
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": linger_ms,
+            "enable.idempotence": True,
+            "queue.buffering.max.messages": _QUEUED * 2,
+        }
+        | QUIET
+    )
+
+
+def append(bootstrap: str, topic: str, keyed: Iterable[tuple[str, bytes]]) -> None:
+    """Append (key, value) pairs as fast as they come; returns when the broker has them all."""
+    out = producer(bootstrap)
+    for number, (key, value) in enumerate(keyed):
+        out.produce(topic, value, key)
+        if number % 1000 == 0:
+            out.poll(0)
+            while len(out) > _QUEUED:
+                out.poll(POLL_S)
+    out.flush()
