@@ -344,6 +344,8 @@ def _window_problems(machine_class: MachineClass) -> list[str]:
         return ["expected the hop in the same unit as the length"]
     if window.hop < 1 or window.length % window.hop:
         return [f"expected a hop that divides the length, got {window.length} and {window.hop} (ms or rows)"]
+    if not window.by_rows and window.length > 1 << 24 and window.hop % 1000:
+        return [f"expected a hop of whole seconds in a window over {1 << 24} ms, got {window.hop} ms"]
     shortest = min(channel.period_s for channel in machine_class.channels.values())
     samples = window.length if window.by_rows else window.length / 1000 / shortest
     if samples > MAX_WINDOW_SAMPLES:

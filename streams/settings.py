@@ -52,7 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             HeadraceError: a setting has the wrong type.
         """
         names = cls.__struct_fields__
-        found = {name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ}
+        found: dict[str, object] = {
+            name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ
+        }
         found |= {name: value for name, value in given.items() if value is not None}
         try:
             return msgspec.convert(found, cls, strict=False)

@@ -1,0 +1,207 @@
+"""The state of one machine class in one partition, and the step that takes telemetry to closed windows.
+
+`ClassState` is a function of its input alone: no clock, no randomness. Fed the same records in the same order, in any
+batches, it gives the same rows, bit for bit; `dump` and `load` carry it over a restart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.order import reorder
+from features.panes import PANE_BITS, Panes, join, merge, pane_key, panes_of
+from features.plant import MachineClass
+from features.quality import Cleaner
+from features.samples import Ints, Rows, Samples, segment_starts
+from features.windows import FeatureFunction, time_unit_ms
+
+_PANE_MASK = (1 << PANE_BITS) - 1
+Arrays = dict[str, NDArray[np.generic]]
+CreatedAt = Callable[[Ints, Ints], Ints]
+"""(slots, watermarks in ms) → ingestion time of the record that brought each slot's watermark there."""
+
+
+class Step(NamedTuple):
+    """What one batch brought."""
+
+    rows: Rows
+    late: Ints
+    """Positions in the batch of records that came too late."""
+    duplicate: Ints
+    """Positions of records whose machine and time had been seen, and that brought nothing new."""
+    cleaned: Counter[tuple[str, str]]
+    """(channel, reason) of samples that became missing."""
+
+
+class ClassState:
+    """Waiting records, cleaning memory and open panes of all machines of one class in one partition."""
+
+    def __init__(self, machine_class: MachineClass) -> None:
+        self._window = machine_class.window
+        self._function = FeatureFunction(machine_class)
+        self._unit_ms = 1 if self._window.by_rows else time_unit_ms(machine_class)
+        self._features = len(machine_class.channels) * 8 + len(machine_class.cross)
+        self.machines = np.empty(0, np.int64)
+        """(slots,) index of the machine in the plant description; a machine keeps its slot."""
+        self._slot_of = np.full(0, -1, np.int64)
+        self._row_count = np.zeros(0, np.int64)
+        self._open_from = np.zeros(0, np.int64)
+        """(slots,) first pane that is still open; all windows that end before it have been given."""
+        self._waiting = Samples.empty(len(machine_class.channels))
+        self._cleaner = Cleaner(machine_class)
+        self._panes = Panes.empty(len(machine_class.channels))
+
+    def add(self, new: Samples) -> Step:
+        """Take one batch of samples, in arrival order."""
+        none = np.empty(0, np.int64)
+        if not len(new.machine):
+            return Step(self._no_rows(), none, none, Counter())
+        ordered, self._waiting = reorder(self._waiting, new, self._window.grace_ms)
+        slots = self._slots(ordered.arrival.machine)
+        cleaned = self._absorb(ordered.released)
+        segment = np.full(len(self.machines), -1)
+        segment[slots] = np.arange(len(slots))
+        rows = self._close(
+            slots,
+            (ordered.arrival.watermark_ms - self._window.grace_ms) // self._window.hop,
+            lambda slot, watermark_ms: ordered.arrival.ingest_at(segment[slot], watermark_ms),
+        )
+        return Step(rows, ordered.late, ordered.duplicate, cleaned)
+
+    def flush(self) -> Step:
+        """Close every window as if time had gone on: for the end of a finite input, never in a stream."""
+        waiting, self._waiting = self._waiting, self._waiting.take(np.empty(0, np.int64))
+        newest = np.zeros(len(self.machines), np.int64)
+        np.maximum.at(newest, self._slot_of[waiting.machine], waiting.ingest_ms)
+        cleaned = self._absorb(waiting)
+        beyond = np.full(len(self.machines), _PANE_MASK)
+        rows = self._close(np.arange(len(self.machines)), beyond, lambda slot, _: newest[slot])
+        none = np.empty(0, np.int64)
+        return Step(rows, none, none, cleaned)
+
+    def _slots(self, machine: Ints) -> Ints:
+        """The slot of each of the (distinct) machines; new ones get the next free slots."""
+        if machine[-1] >= len(self._slot_of):
+            grown = np.full(int(machine[-1]) + 1, -1, np.int64)
+            grown[: len(self._slot_of)] = self._slot_of
+            self._slot_of = grown
+        new = machine[self._slot_of[machine] < 0]
+        if len(new):
+            self._slot_of[new] = np.arange(len(self.machines), len(self.machines) + len(new))
+            self.machines = np.concatenate((self.machines, new))
+            self._row_count = np.append(self._row_count, np.zeros(len(new), np.int64))
+            self._open_from = np.append(self._open_from, np.zeros(len(new), np.int64))
+            self._cleaner.grow(len(self.machines))
+        return self._slot_of[machine]
+
+    def _absorb(self, released: Samples) -> Counter[tuple[str, str]]:
+        """Clean what has left the queue, and add it to the panes."""
+        if not len(released.machine):
+            return Counter()
+        slot = self._slot_of[released.machine]
+        starts = segment_starts(released.machine)
+        cleaned = self._cleaner.clean(released, slot, starts)
+        position, hop = self._positions(released, slot, starts), self._window.hop
+        pane = position // hop
+        time = position - pane * hop
+        if self._unit_ms > 1:
+            time //= self._unit_ms
+        key = pane_key(slot, pane)
+        order = np.argsort(key, kind="stable")
+        steps = self._function.steps(released.values[:, order])
+        new = panes_of(key[order], steps, time[order], released.time_ms[order], released.offset[order])
+        self._panes = merge(self._panes, new)
+        return cleaned
+
+    def _positions(self, released: Samples, slot: Ints, starts: Ints) -> Ints:
+        """Where each record stands on the window's axis: its event time, or its row number."""
+        if not self._window.by_rows:
+            return released.time_ms
+        lengths = np.diff(np.append(starts, len(slot)))
+        first = self._row_count[slot[starts]]
+        self._row_count[slot[starts]] += lengths
+        return np.repeat(first - starts, lengths) + np.arange(len(slot))
+
+    def _close(self, slots: Ints, closed_before: Ints, created_at: CreatedAt) -> Rows:
+        """Give all windows of these machines that end before a pane and were not given yet."""
+        if self._window.by_rows:
+            closed_before = self._row_count[slots] // self._window.hop
+        until = self._open_from.copy()
+        until[slots] = closed_before
+        slot, pane = self._panes.key >> PANE_BITS, self._panes.key & _PANE_MASK
+        length = self._window.panes
+        begin = np.maximum(pane, self._open_from[slot])
+        count = np.maximum(np.minimum(pane + length, until[slot]) - begin, 0)
+        rows = self._no_rows()
+        if count.any():
+            offset = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+            ends = np.repeat(pane_key(slot, begin), count) + offset
+            rows = self._rows(ends if length == 1 else np.unique(ends), created_at)
+        self._open_from = until
+        if count.any() or length > 1:
+            self._panes = self._panes.take(pane + length > until[slot])
+        return rows
+
+    def _rows(self, ends: Ints, created_at: CreatedAt) -> Rows:
+        """The windows that end with these panes."""
+        slot, end = ends >> PANE_BITS, ends & _PANE_MASK
+        hop, length = self._window.hop, self._window.panes
+        begin = np.searchsorted(self._panes.key, pane_key(slot, np.maximum(end - length + 1, 0)))
+        count = np.searchsorted(self._panes.key, ends, "right") - begin
+        index = np.repeat(begin - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+        number = (self._panes.key[index] & _PANE_MASK) - np.repeat(end - length + 1, count)
+        windows = join(self._panes, begin, count, number * (hop // self._unit_ms))
+        first_ms, last_ms, first_offset, last_offset = windows.span
+        if self._window.by_rows:
+            start_ms, end_ms, closing_ms = first_ms, last_ms, last_ms + 1
+        else:
+            start_ms, end_ms = (end - length + 1) * hop, (end + 1) * hop
+            closing_ms = end_ms
+        created = created_at(slot, closing_ms + self._window.grace_ms)
+        values = self._function(windows)
+        return Rows(self.machines[slot], start_ms, end_ms, created, first_offset, last_offset, values)
+
+    def _no_rows(self) -> Rows:
+        none = np.empty(0, np.int64)
+        return Rows(none, none, none, none, none, none, np.empty((0, self._features), np.float32))
+
+    def dump(self) -> Arrays:
+        """Everything the state remembers; `waiting.machine` and panes speak of slots."""
+        arrays: Arrays = {"machines": self.machines, "row_count": self._row_count, "open_from": self._open_from}
+        waiting = self._waiting._replace(machine=self._slot_of[self._waiting.machine])
+        arrays |= {f"waiting.{name}": column for name, column in waiting._asdict().items()}
+        arrays |= {f"panes.{name}": column for name, column in self._panes._asdict().items()}
+        return arrays | {f"clean.{name}": getattr(self._cleaner, name) for name in Cleaner.MEMORY}
+
+    def load(self, arrays: Mapping[str, NDArray[np.generic]], machines: Ints) -> None:
+        """Become the state that was dumped.
+
+        Args:
+            arrays: what `dump` gave.
+            machines: (slots,) where the machines of the slots are in the plant description now; -1: no more there.
+        """
+        slots: Ints = arrays["waiting.machine"].astype(np.int64)
+        waiting = Samples(*(np.array(arrays[f"waiting.{name}"]) for name in Samples._fields))
+        waiting = waiting._replace(machine=machines[slots]).take(machines[slots] >= 0)
+        self._waiting = waiting.take(np.lexsort((waiting.time_ms, waiting.machine)))
+        panes = Panes(*(np.array(arrays[f"panes.{name}"]) for name in Panes._fields))
+        self._panes = panes.take(machines[panes.key >> PANE_BITS] >= 0)
+        self.machines = machines.copy()
+        known = np.flatnonzero(machines >= 0)
+        self._slot_of = np.full(int(machines.max(initial=-1)) + 1, -1, np.int64)
+        self._slot_of[machines[known]] = known
+        self._row_count = arrays["row_count"].astype(np.int64)
+        self._open_from = arrays["open_from"].astype(np.int64)
+        for name in Cleaner.MEMORY:
+            setattr(self._cleaner, name, np.array(arrays[f"clean.{name}"]))
+
+
+def compute(machine_class: MachineClass, samples: Samples) -> Rows:
+    """All windows of a finite, complete input: for backfills, training and tests, by the live code itself."""
+    state = ClassState(machine_class)
+    return Rows.concat([state.add(samples).rows, state.flush().rows])
