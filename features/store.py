@@ -1,0 +1,233 @@
+"""The product's one door to Feast. Importing it is cheap; opening it imports Feast, which takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+from numpy.typing import NDArray
+
+from features import delta
+from features.errors import HeadraceError
+from features.naming import ATTRIBUTES, attributes_path, service_name, table_path, telemetry_name
+from features.plant import Plant
+from features.rows import LATEST_MS, TIMESTAMP, check_rows
+from features.schema import FeatureSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from feast import FeatureStore, FeatureView
+
+REPO = Path(__file__).parent / "feature_repo"
+
+
+class Store:
+    """Features of one plant: Delta tables under `home` (offline), a Redis database of its own (online).
+
+    Values are float32 and come back bit for bit, online and offline, but for NaN: every NaN is stored as null and read
+    as the one quiet NaN.
+    """
+
+    def __init__(self, plant: Plant, home: Path, feast: FeatureStore, objects: dict[str, Any]) -> None:
+        self._plant, self._home, self._feast, self._objects = plant, home, feast, objects
+        self._sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
+
+    @classmethod
+    def open(cls, plant: Plant, home: Path, redis_url: str) -> Store:
+        """Connect to what is there; nothing is made or changed but the folder and Feast's empty registry.
+
+        Raises:
+            PlantError: attributes of machines contradict each other.
+        """
+        from feast import FeatureStore, RepoConfig  # noqa: PLC0415 - takes seconds
+
+        from features.views import define  # noqa: PLC0415 - imports Feast
+
+        home = home.absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        text = Template((REPO / "feature_store.yaml").read_text(encoding="utf-8"))
+        config = yaml.safe_load(text.substitute(HEADRACE_HOME=home, HEADRACE_REDIS_URL=redis_url))
+        return cls(plant, home, FeatureStore(config=RepoConfig(**config)), define(plant, home))
+
+    @property
+    def feast(self) -> FeatureStore:
+        """Feast's own interface to the same store."""
+        return self._feast
+
+    def apply(self) -> None:
+        """Register the plant as `feast apply` does, make missing tables, write the attributes offline and online.
+
+        Idempotent; a crash in between is mended by the next call. What the plant no longer has leaves the registry and
+        the online store; offline tables are never deleted.
+        """
+        from features.views import attribute_rows  # noqa: PLC0415 - imports Feast
+
+        feast = self._feast
+        registered = [*feast.list_feature_services(), *feast.list_feature_views(), *feast.list_data_sources()]
+        stale = [thing for thing in registered if thing.name not in self._objects]
+        feast.apply(list(self._objects.values()), objects_to_delete=stale, partial=False)
+        rows = attribute_rows(self._plant)
+        delta.replace(attributes_path(self._home), rows)
+        feast.provider.ingest_arrow(self._objects[ATTRIBUTES], rows, newest_wins=False)
+
+    def write(self, class_name: str, rows: pa.Table, *, partition: int, last_offset: int) -> bool:
+        """Write rows of `rows.rows_from_arrays`; False where the features topic's offset was written before.
+
+        Exactly once offline: rows and offset are one commit. Online afterwards, newest event wins. A crash between the
+        two leaves the online store behind: write the same batch again, or call `rebuild_online`, before going on from
+        `offline_offset`. One writer per partition.
+
+        Raises:
+            FeatureRowsError: the store cannot hold a row; nothing was written.
+            FeatureSetMismatchError: `apply` has not been called for this feature-set version.
+            StateError: another writer of this partition came in between; nothing was written.
+            ServiceError: Redis does not answer; the rows are offline already.
+        """
+        check_rows(self._set(class_name), rows, round(self._plant.limits.future_s * 1000))
+        view, provider, written = self._view(class_name), self._feast.provider, list[int]()
+        stamped = delta.stamp(rows, _app(partition), last_offset + 1)
+        provider.offline_write_batch(self._feast.config, view, stamped, written.append)
+        provider.ingest_arrow(view, rows)
+        return bool(written)
+
+    def offline_offset(self, class_name: str, partition: int) -> int | None:
+        """Last offset of the features topic's partition that is offline; None: none."""
+        version = delta.app_version(self._path(class_name), _app(partition))
+        return None if version is None else version - 1
+
+    def rebuild_online(self, class_name: str) -> None:
+        """Write the newest offline row of every machine online, unless what is there is as new. Idempotent."""
+        view = self._view(class_name)
+        newest = self._feast.provider.offline_store.pull_latest_from_table_or_query(
+            config=self._feast.config,
+            data_source=view.batch_source,
+            join_key_columns=["machine_id"],
+            feature_name_columns=list(self._set(class_name).names),
+            timestamp_field="event_timestamp",
+            created_timestamp_column="created_timestamp",
+            start_date=datetime.fromtimestamp(0, UTC),
+            end_date=datetime.fromtimestamp(LATEST_MS / 1000, UTC),
+        )
+        self._feast.provider.ingest_arrow(view, newest.to_arrow())
+
+    def online(
+        self,
+        class_name: str,
+        machine_ids: Sequence[str],
+        features: Sequence[str] | None = None,
+        attributes: Sequence[str] = (),
+    ) -> pd.DataFrame:
+        """Newest features by `get_online_features`: machine_id, features (None: all; float32), attributes; row by row.
+
+        A machine that was never written has NaN, as has one that fell silent long ago its last values: Feast does not
+        apply the ttl here. `online_array` tells their times.
+        """
+        names = self._names(class_name, features)
+        refs = self._refs(class_name, names, attributes)
+        answer = self._feast.get_online_features(refs, {"machine_id": list(machine_ids)}).to_df()
+        return answer[["machine_id", *names, *attributes]].astype(dict.fromkeys(names, np.float32))
+
+    def online_array(
+        self, class_name: str, machine_ids: Sequence[str], features: Sequence[str] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """As `online`, fast: (machines, features), and the event time of each machine's row in ms since 1970.
+
+        NaN where there is no value; time 0 where there is no row.
+        """
+        provider, names = self._feast.provider, self._names(class_name, features)
+        view = self._view(class_name)
+        values, event_us = provider.online_store.read_floats(self._feast.config, view, machine_ids, names)
+        return values, event_us // 1000
+
+    def historical(
+        self,
+        class_name: str,
+        entities: pd.DataFrame,
+        features: Sequence[str] | None = None,
+        attributes: Sequence[str] = (),
+        *,
+        known_by_then: bool = True,
+    ) -> pd.DataFrame:
+        """Features (None: all) as they were at each (machine_id, event_timestamp), by `get_historical_features`.
+
+        Returns the columns of `entities`, the features (float32, NaN where no row is in reach), the attributes.
+
+        With `known_by_then` a row counts only from its created timestamp on, as when asking live: right for questions
+        at any time. A window is created after it ends, so to get the very rows of `windows`, whenever they arrived
+        (a backfill arrives years later), say `known_by_then=False`.
+        """
+        names = self._names(class_name, features)
+        job = self._feast.get_historical_features(
+            entity_df=entities,
+            features=self._refs(class_name, names, attributes),
+            filter_by_created_timestamp=known_by_then,
+        )
+        return job.to_df()[[*entities.columns, *names, *attributes]]
+
+    def windows(
+        self,
+        class_name: str,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        machine_ids: Iterable[str] | None = None,
+    ) -> pd.DataFrame:
+        """The windows that are offline: machine_id, event_timestamp (their ends, UTC), sorted by both.
+
+        `start` inclusive, `end` exclusive; None: no limit. A time without a zone is UTC.
+        """
+        where = pc.scalar(True)
+        if start is not None:
+            where &= pc.field("event_timestamp") >= _timestamp(start)
+        if end is not None:
+            where &= pc.field("event_timestamp") < _timestamp(end)
+        if machine_ids is not None:
+            where &= pc.field("machine_id").isin(list(machine_ids))
+        keys = ["machine_id", "event_timestamp"]
+        found = delta.dataset(self._path(class_name)).to_table(keys, filter=where)
+        return found.sort_by([(key, "ascending") for key in keys]).to_pandas()
+
+    def compact(self) -> int:
+        """Merge small files of all tables and delete those replaced over a week ago; the number of files merged.
+
+        Writers may go on meanwhile.
+        """
+        return sum(delta.compact(self._path(class_name)) for class_name in self._sets)
+
+    def service(self, class_name: str) -> str:
+        """Name of the feature service of the class's feature-set version."""
+        return service_name(self._set(class_name))
+
+    def _set(self, class_name: str) -> FeatureSet:
+        return self._sets.get(class_name) or FeatureSet.of(self._plant, class_name)
+
+    def _path(self, class_name: str) -> Path:
+        return table_path(self._home, self._set(class_name))
+
+    def _view(self, class_name: str) -> FeatureView:
+        return self._objects[telemetry_name(self._set(class_name).class_name)]
+
+    def _names(self, class_name: str, features: Sequence[str] | None) -> list[str]:
+        known = self._set(class_name)
+        names = list(known.names if features is None else features)
+        if unknown := [name for name in names if name not in known.position]:
+            raise HeadraceError(f"features: expected some of {class_name} {known.version[:12]}, got {unknown[:5]}")
+        return names
+
+    def _refs(self, class_name: str, features: Iterable[str], attributes: Iterable[str]) -> list[str]:
+        view = telemetry_name(class_name)
+        return [f"{view}:{name}" for name in features] + [f"{ATTRIBUTES}:{name}" for name in attributes]
+
+
+def _app(partition: int) -> str:
+    return f"features-{partition}"
+
+
+def _timestamp(time: datetime) -> pa.Scalar:
+    return pa.scalar(time if time.tzinfo else time.replace(tzinfo=UTC), TIMESTAMP)
