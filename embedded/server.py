@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 from embedded.ports import HOST, is_free, on_port
-from embedded.process import ServerProcess
+from embedded.process import POLL_S, ServerProcess
 from features.errors import ServiceError
+
+CLAIM_S = 10.0
+"""How long a start waits for a server that is just ending to let go of the folder."""
 
 
 class EmbeddedServer(ABC):
@@ -20,6 +27,8 @@ class EmbeddedServer(ABC):
     """
 
     name: ClassVar[str]
+    ready: ClassVar[str]
+    """What it writes to its log when it serves requests."""
 
     def __init__(self, folder: str | Path, port: int | None, timeout_s: float) -> None:
         """`port` None: a free one; `timeout_s`: longest start."""
@@ -58,13 +67,15 @@ class EmbeddedServer(ABC):
         """Return when it serves requests; nothing to do where it runs already.
 
         Raises:
-            ServiceError: something is missing, the port is taken, it ended, or it is not up in time.
+            ServiceError: something is missing, the folder or port is taken, it ended, or it is not up in time.
         """
         if self.alive:
             return
-        self._prepare()
-        again = self._port if self._port and is_free(self._port) else None
-        self._port, self._server = on_port(self._wanted or again, self._launch)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _claimed(self.folder, self.name) as claim:
+            self._prepare()
+            again = self._port if self._port and is_free(self._port) else None
+            self._port, self._server = on_port(self._wanted or again, lambda port: self._launch(port, claim))
 
     def stop(self) -> None:
         """End it in good order; nothing to do where it is not running."""
@@ -82,10 +93,35 @@ class EmbeddedServer(ABC):
             raise ServiceError(f"{self.name}: expected a running server, got one that is not started")
         return self._server
 
-    def _prepare(self) -> None:
-        """Make ready what a launch needs; comes before every start."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def _launch(self, port: int, claim: int) -> ServerProcess:
+        server = ServerProcess(self.name, self._command(port), self.log, inherits=(claim,))
+        server.wait_for(self.ready, self._timeout_s)
+        return server
 
     @abstractmethod
-    def _launch(self, port: int) -> ServerProcess:
-        """A process that serves on the port; raises PortTakenError where another has it."""
+    def _prepare(self) -> None:
+        """Make the folder ready for a launch; comes before every start."""
+
+    @abstractmethod
+    def _command(self, port: int) -> Sequence[str | Path]:
+        """What serves on the port and logs to its standard output."""
+
+
+@contextmanager
+def _claimed(folder: Path, name: str) -> Iterator[int]:
+    """A lock on the folder, as a file descriptor; a server that inherits it holds the lock until it ends."""
+    with (folder / "lock").open("w") as lock:
+        deadline = time.monotonic() + CLAIM_S
+        while not _locked(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{name}: expected {folder} for itself, got one that another server uses; stop that")
+            time.sleep(POLL_S)
+        yield lock.fileno()
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

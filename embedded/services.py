@@ -37,24 +37,22 @@ def services(
     bootstrap: str | None = None,
     redis_url: str | None = None,
     *,
-    kafka_port: int | None = None,
-    redis_port: int | None = None,
     timeout_s: float = 10.0,
 ) -> Iterator[Services]:
     """Both services for the block; what is started keeps its data under `folder` and is stopped at the end.
 
-    `kafka_port`, `redis_port`: of those started, None for free ones. `timeout_s`: longest answer of those given.
+    `timeout_s`: how long the given ones may take to answer.
 
     Raises:
         ServiceError: a given one does not answer, or one cannot be started.
     """
     with ExitStack() as started:
         if redis_url is None:
-            redis_url = started.enter_context(EmbeddedRedis(Path(folder) / "redis", redis_port)).url
+            redis_url = started.enter_context(EmbeddedRedis(Path(folder) / "redis")).url
         else:
             check_redis(redis_url, timeout_s)
         if bootstrap is None:
-            bootstrap = started.enter_context(EmbeddedKafka(Path(folder) / "kafka", kafka_port)).bootstrap
+            bootstrap = started.enter_context(EmbeddedKafka(Path(folder) / "kafka")).bootstrap
         else:
             check_kafka(bootstrap, timeout_s)
         yield Services(bootstrap, redis_url)

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from embedded import ports
+from embedded import server as server_module
 from embedded.kafka import EmbeddedKafka
 from embedded.ports import HOST, free_port, is_free, on_port
 from embedded.process import PortTakenError, ServerProcess
@@ -167,7 +168,30 @@ def test_server_ends_with_its_owner(tmp_path: Path) -> None:
     assert runs(pid)
     owner.send_signal(signal.SIGKILL)
     owner.communicate()
-    assert until(lambda: not runs(pid))
+    with EmbeddedRedis(tmp_path):  # waits until the first one has let go of the folder
+        assert until(lambda: not runs(pid))
+
+
+def test_two_servers_cannot_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CLAIM_S", 0.0)
+    with (
+        EmbeddedRedis(tmp_path),
+        pytest.raises(ServiceError, match="another server uses"),
+        EmbeddedRedis(tmp_path),
+    ):
+        pass
+
+
+def test_up_prints_environment_lines_and_ends_on_a_signal(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from embedded.commands import up; up()", "--folder", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    settings = dict(process.stdout.readline().strip().split("=", 1) for _ in range(2))
+    assert redis.Redis.from_url(settings["HEADRACE_REDIS_URL"]).ping()
+    assert AdminClient({"bootstrap.servers": settings["HEADRACE_BOOTSTRAP"]}).list_topics(timeout=30).brokers
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert is_free(int(settings["HEADRACE_BOOTSTRAP"].rpartition(":")[2]))
 
 
 def test_server_that_ignores_the_stop_is_killed(tmp_path: Path) -> None:
