@@ -1,0 +1,250 @@
+"""Model bundles: immutable folders named by the hash of what they hold, verified before they are opened.
+
+    <hash>/model.keras     architecture and weights, built-in layers only
+           bundle.json     the `Card`: what the model is for, its inputs, scaler and θ, and where it comes from
+           manifest.json   sha256 of both
+
+The hash covers everything that a score or an alarm depends on. Metrics and environment are kept beside it, guarded by
+the manifest alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike
+
+from features.errors import BundleError, FeatureSetMismatchError
+from features.schema import FeatureSet
+from training import archive, networks, runtime
+from training.detectors.autoencoder import Dense
+from training.detectors.base import Detector
+from training.explain import Explainer
+from training.scaler import Scaler
+from training.scoring import Scorer
+
+T = TypeVar("T")
+
+FORMAT = 1
+FILES = {"model.keras", "bundle.json", "manifest.json"}
+LARGEST = 1e30
+"""A clip that leaves all measurements as they are."""
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """bundle.json"""
+
+    format: int = FORMAT
+    kind: Literal["novelty", "classifier"]
+    machine_class: str
+    machine_id: str | None = None
+    """The one machine it serves; None: all of the class."""
+    feature_set: str
+    """Version of the feature set that it was trained on; no other is scored."""
+    features: tuple[str, ...]
+    """Names of all features of the set, in order."""
+    inputs: tuple[str, ...]
+    """Those that the model looks at, in the order of its input."""
+    scaler: Scaler
+    threshold: float
+    """θ: a window is abnormal where its score is above."""
+    trained_on_ms: tuple[int, int] | None = None
+    """Event time of the first and the last training window."""
+    seed: int | None = None
+    """None: the weights were given."""
+    metrics: dict[str, float | None] = {}
+    """What evaluation found on windows after the training range; None: could not be measured."""
+    environment: dict[str, str] = {}
+    """Where it was trained; bit-equal scores are promised there only."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A scoring model and everything needed to use it."""
+
+    card: Card
+    archive: bytes = field(repr=False)
+    """The `.keras` file."""
+
+    @classmethod
+    def of(
+        cls,
+        detector: Detector,
+        machine_id: str | None = None,
+        trained_on_ms: tuple[int, int] | None = None,
+        metrics: Mapping[str, float | None] | None = None,
+    ) -> Bundle:
+        """A fitted detector, ready to save."""
+        feature_set = detector.feature_set
+        card = Card(
+            kind=detector.kind,
+            machine_class=feature_set.class_name,
+            machine_id=machine_id,
+            feature_set=feature_set.version,
+            features=feature_set.names,
+            inputs=detector.inputs,
+            scaler=detector.scaler,
+            threshold=detector.limit,
+            trained_on_ms=trained_on_ms,
+            seed=detector.seed,
+            metrics=dict(metrics or {}),
+            environment=runtime.environment(),
+        )
+        return cls(card, archive.pack(detector.model))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Bundle:
+        """Verify a folder and read it.
+
+        Raises:
+            BundleError: files are missing, extra or changed, the format is unknown, or the name is not the content's.
+        """
+        folder = Path(folder)
+        files = _verified(folder)
+        bundle = cls(_card(folder, files["bundle.json"]), files["model.keras"])
+        archive.check(bundle.archive)
+        if bundle.hash != folder.name:
+            raise BundleError(f"{folder}: expected content of the hash that names the folder, got {bundle.hash}")
+        return bundle
+
+    @cached_property
+    def hash(self) -> str:
+        """64 hex digits: sha256 of the canonical configuration and the weights."""
+        content = {**msgspec.to_builtins(self.card), "model": archive.digest(self.archive)}
+        del content["metrics"], content["environment"]
+        return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+
+    @property
+    def scope(self) -> str:
+        """What it serves, as the registry calls it: `class` or `class/machine_id`."""
+        card = self.card
+        return card.machine_class if card.machine_id is None else f"{card.machine_class}/{card.machine_id}"
+
+    def save(self, root: str | Path) -> Path:
+        """Write `<root>/<hash>` and return it. After a crash the folder is there as a whole, or not at all."""
+        folder = Path(root) / self.hash
+        if folder.exists():
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        files = {"model.keras": self.archive, "bundle.json": msgspec.json.format(msgspec.json.encode(self.card))}
+        manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as staging:
+            for name, content in files.items():
+                _write(Path(staging) / name, content)
+            Path(staging).chmod(0o755)
+            try:
+                Path(staging).rename(folder)
+            except OSError:
+                if not folder.exists():  # else somebody has saved the same bundle meanwhile
+                    raise
+        return folder
+
+    def require(self, feature_set: FeatureSet) -> None:
+        """Raises FeatureSetMismatchError where the bundle was made for other features."""
+        if self.card.feature_set != feature_set.version:
+            raise FeatureSetMismatchError(
+                f"bundle {self.hash[:12]}: expected features of version {self.card.feature_set}, "
+                f"got {feature_set.version} of {feature_set.class_name}; train a bundle for the plant as it is now"
+            )
+
+    def scorer(self) -> Scorer:
+        """A new compiled scorer: (n, features of the set) float32 to (n,) float32. Imports TensorFlow."""
+        return Scorer(self._model, self.card.scaler, self._columns)
+
+    def explainer(self) -> Explainer:
+        """(n, features of the set) to (n, inputs): what each input adds to the score."""
+        return Explainer(self._model, self.card.scaler, self._columns)
+
+    @cached_property
+    def _model(self) -> Any:
+        return archive.unpack(self.archive)
+
+    @property
+    def _columns(self) -> list[int]:
+        return [self.card.features.index(name) for name in self.card.inputs]
+
+
+def bundle_from_dense(
+    feature_set: FeatureSet,
+    inputs: Sequence[str],
+    *,
+    mean: ArrayLike,
+    deviation: ArrayLike,
+    layers: Sequence[tuple[ArrayLike, ArrayLike]],
+    threshold: float,
+    machine_id: str | None = None,
+) -> Bundle:
+    """A classifier of given weights: x scaled by mean and deviation (inputs,), relu layers, a sigmoid at the end.
+
+    Args:
+        layers: (kernel (in, out), bias (out,)) of each.
+    """
+    dense = [Dense(np.asarray(kernel, np.float32), np.asarray(bias, np.float32)) for kernel, bias in layers]
+    model = networks.dense_model(dense, ["relu"] * (len(dense) - 1) + ["sigmoid"])
+    card = Card(
+        kind="classifier",
+        machine_class=feature_set.class_name,
+        machine_id=machine_id,
+        feature_set=feature_set.version,
+        features=feature_set.names,
+        inputs=tuple(inputs),
+        scaler=Scaler.of(mean, deviation, LARGEST),
+        threshold=threshold,
+        environment=runtime.environment(),
+    )
+    return Bundle(card, archive.pack(model))
+
+
+def _verified(folder: Path) -> dict[str, bytes]:
+    """Contents of the files, each as the manifest says, and no others."""
+    try:
+        names = {path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
+        everything = {path.name for path in folder.iterdir()}
+        if not names == everything == FILES:
+            raise BundleError(f"{folder}: expected the files {sorted(FILES)}, got {sorted(everything)}")
+        files = {name: (folder / name).read_bytes() for name in FILES}
+    except OSError as error:
+        raise BundleError(f"{folder}: expected a bundle's folder, got {error.strerror}") from error
+    manifest = _decode(folder / "manifest.json", files.pop("manifest.json"), dict[str, str])
+    for name, content in files.items():
+        found = hashlib.sha256(content).hexdigest()
+        if manifest.get(name) != found:
+            raise BundleError(f"{folder / name}: expected sha256 {manifest.get(name)}, got {found}")
+    return files
+
+
+def _card(folder: Path, content: bytes) -> Card:
+    path = folder / "bundle.json"
+    version = _decode(path, content, dict[str, Any]).get("format")
+    if version != FORMAT:
+        raise BundleError(f"{path}: expected format {FORMAT}, got {version}")
+    card = _decode(path, content, Card)
+    if not len(card.inputs) == len(card.scaler.centre) == len(card.scaler.gain) or set(card.inputs) - set(
+        card.features
+    ):
+        raise BundleError(f"{path}: expected inputs among the features, each with a centre and a gain")
+    return card
+
+
+def _decode(path: Path, content: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"{path}: expected a bundle's description, got {error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

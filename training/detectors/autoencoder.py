@@ -1,0 +1,158 @@
+"""Small denoising autoencoders, many trained at once: one Keras model with a leading group axis.
+
+All groups see the same noise, masks and draws, and their losses are summed: a group's weights do not depend on
+which other groups are trained beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from training import runtime
+from training.scaler import Array
+
+HIDDEN = 32
+BATCH = 64
+NOISE = 0.3
+MASKED = 0.25
+RATE = 3e-3
+STEPS = (1_200, 6_000)
+"""Fewest and most training steps; between them two passes over the rows."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A fully connected layer: x W + b."""
+
+    kernel: Array
+    """(in, out)"""
+    bias: Array
+    """(out,)"""
+
+    def __call__(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """p → 32 → k → 32 → p; relu between, the latents linear."""
+
+    layers: tuple[Dense, Dense, Dense, Dense]
+
+    def errors(self, scaled: Array) -> Array:
+        """(n, p) to (n, p + k): residuals, then latents."""
+        into, encode, out, decode = self.layers
+        latent = encode(np.maximum(into(scaled), 0))
+        return np.hstack([scaled - decode(np.maximum(out(latent), 0)), latent])
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one group learns from."""
+
+    rows: Array
+    """(n, p) scaled"""
+    latents: int
+
+
+def untrained(inputs: int, latents: int, seed: int) -> Autoencoder:
+    """Glorot-uniform kernels and zero biases."""
+    rng = np.random.default_rng(seed)
+    sizes = (inputs, HIDDEN, latents, HIDDEN, inputs)
+    return Autoencoder(tuple(glorot(rng, i, o) for i, o in pairwise(sizes)))  # type: ignore[arg-type] # four pairs of five sizes
+
+
+def train(tasks: Sequence[Task], seed: int) -> tuple[list[Autoencoder], Array]:
+    """One autoencoder per task, and the losses (records, tasks) on the way.
+
+    The tasks have the same number of inputs; the same tasks and seed give the same weights, bit for bit.
+    """
+    most = max(task.latents for task in tasks)
+    inputs = tasks[0].rows.shape[1]
+    starts = [untrained(inputs, task.latents, seed) for task in tasks]
+    model = _grouped(len(tasks), inputs, [task.latents for task in tasks])
+    model.set_weights(_stack(starts, most))
+    losses = _descend(model, [task.rows for task in tasks], seed)
+    return _unstack(model.get_weights(), [task.latents for task in tasks]), losses
+
+
+def glorot(rng: np.random.Generator, inputs: int, outputs: int) -> Dense:
+    """A layer before its first step: uniform kernel, zero bias. (Glorot & Bengio 2010.)"""
+    limit = np.sqrt(6 / (inputs + outputs))
+    return Dense(rng.uniform(-limit, limit, (inputs, outputs)).astype(np.float32), np.zeros(outputs, np.float32))
+
+
+def _grouped(groups: int, inputs: int, latents: list[int]) -> Any:
+    """The Keras model (batch, groups, inputs) → the same; a group's latents beyond its own number are held at 0."""
+    layers = runtime.keras().layers
+    used = (np.arange(max(latents)) < np.array(latents)[:, None]).astype(np.float32)
+
+    def dense(size: int, activation: str | None) -> Any:
+        return layers.EinsumDense("bgi,gij->bgj", (groups, size), activation=activation, bias_axes="gj")
+
+    given = layers.Input((groups, inputs))
+    latent = dense(max(latents), None)(dense(HIDDEN, "relu")(given)) * used
+    return runtime.keras().Model(given, dense(inputs, None)(dense(HIDDEN, "relu")(latent)))
+
+
+def _descend(model: Any, rows: list[Array], seed: int) -> Array:
+    """Adam with a cosine schedule on the mean squared error of noisy, masked inputs; losses every tenth step."""
+    keras, rng = runtime.keras(), np.random.default_rng(seed)
+    lengths = np.array([len(group) for group in rows])
+    steps = int(np.clip(2 * lengths.max() // BATCH, *STEPS))
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
+    step, losses = _compiled_step(model, optimizer), []
+    for number in range(steps):
+        draws = (rng.random((BATCH, 1)) * lengths).astype(np.int64)
+        clean = np.stack([group[draws[:, i]] for i, group in enumerate(rows)], axis=1)
+        shape = (BATCH, 1, clean.shape[2])
+        noisy = (clean + NOISE * rng.standard_normal(shape, np.float32)) * (rng.random(shape) >= MASKED)
+        loss = step(clean, noisy.astype(np.float32))
+        if number % 10 == 0:
+            losses.append(loss.numpy())
+    return np.array(losses, np.float32)
+
+
+def _compiled_step(model: Any, optimizer: Any) -> Any:
+    """(clean, noisy) (batch, groups, inputs) to losses (groups,); moves the weights once."""
+    tf = runtime.tensorflow()
+    optimizer.build(model.trainable_variables)
+
+    def step(clean: Any, noisy: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((model(noisy, training=True) - clean) ** 2, [0, 2])
+            total = tf.reduce_sum(loss)
+        optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    spec = tf.TensorSpec((BATCH, *model.input_shape[1:]), tf.float32)
+    return tf.function(step, input_signature=[spec, spec])
+
+
+def _stack(models: list[Autoencoder], most: int) -> list[Array]:
+    """Weights with a leading group axis, latents padded with zeros to `most`."""
+    weights: list[Array] = []
+    for layer in range(4):
+        dense = [model.layers[layer] for model in models]
+        weights.append(np.stack([_padded(one.kernel, layer, most) for one in dense]))
+        weights.append(np.stack([_padded(one.bias[None], layer if layer == 1 else 0, most)[0] for one in dense]))
+    return weights
+
+
+def _padded(array: Array, layer: int, most: int) -> Array:
+    """Zeros for unused latents: columns of layer 1, rows of layer 2."""
+    short = {1: (0, most - array.shape[1]), 2: (most - array.shape[0], 0)}.get(layer, (0, 0))
+    return np.pad(array, ((0, short[0]), (0, short[1])))
+
+
+def _unstack(weights: list[Array], latents: list[int]) -> list[Autoencoder]:
+    found = []
+    for group, k in enumerate(latents):
+        k1, b1, k2, b2, k3, b3, k4, b4 = (weight[group] for weight in weights)
+        found.append(Autoencoder((Dense(k1, b1), Dense(k2[:, :k], b2[:k]), Dense(k3[:k], b3), Dense(k4, b4))))
+    return found

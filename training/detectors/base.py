@@ -1,0 +1,66 @@
+"""What every detector is, once fitted: a score, a limit, and an explanation, apart from each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from features.errors import HeadraceError
+from features.schema import FeatureSet
+from training.explain import Explainer
+from training.scaler import Array, Scaler
+from training.scoring import Scorer
+
+Kind = Literal["novelty", "classifier"]
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A fitted detector of one machine class, or of one machine.
+
+    A high score means abnormal. A window is abnormal where its score is above the limit; whoever wants fewer or more
+    alarms moves the limit and leaves the score alone. Missing features never stop a score.
+    """
+
+    kind: Kind
+    feature_set: FeatureSet
+    inputs: tuple[str, ...]
+    """The features it looks at, in the order of the model's input."""
+    scaler: Scaler
+    model: Any
+    """Keras model of built-in layers: scaled inputs (n, inputs) float32 to scores (n, 1) float32."""
+    limit: float
+    """θ: chosen on training rows alone."""
+    seed: int
+    losses: Mapping[str, Array] = field(default_factory=dict)
+    """Loss curves of the training, by name."""
+
+    def score(self, values: Array) -> Array:
+        """(n, features of the set) to (n,)"""
+        return self._scorer(values)
+
+    def explain(self, values: Array) -> Array:
+        """(n, features of the set) to (n, inputs): what each input adds to the score, above that of a normal window."""
+        return self._explainer(values)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return Scorer(self.model, self.scaler, columns(self.feature_set, self.inputs))
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.model, self.scaler, columns(self.feature_set, self.inputs))
+
+
+def columns(feature_set: FeatureSet, inputs: tuple[str, ...]) -> list[int]:
+    """Where the inputs stand in a feature vector.
+
+    Raises:
+        HeadraceError: an input is no feature of the set.
+    """
+    for name in inputs:
+        if name not in feature_set.position:
+            raise HeadraceError(f"inputs: expected features of class {feature_set.class_name}, got {name!r}")
+    return [feature_set.position[name] for name in inputs]

@@ -1,0 +1,136 @@
+"""Novelty: how far a window is from normal running, learned from normal running alone.
+
+Denoising autoencoders give residuals and latents; their errors are judged against errors on data that the autoencoder
+had not seen, by forward chaining: trained on the past, measured on the next block. Errors on training rows would make
+the limit several times too tight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from features.errors import HeadraceError
+from features.schema import FeatureSet
+from training import networks
+from training.detectors import autoencoder, covariance
+from training.detectors.autoencoder import Autoencoder, Dense, Task
+from training.detectors.base import Detector, columns
+from training.detectors.covariance import Matrix
+from training.scaler import Array, Scaler
+
+MEMBERS = 3
+"""Autoencoders whose scores are averaged: a score should not hang on one random start."""
+BLOCKS = 4
+"""Held-out blocks; they cover the second half of the rows."""
+EXPLAINED = 0.85
+"""Part of the variance that the latents have room for."""
+FEWEST_ROWS = 16
+AT_ONCE = 64
+"""Machines trained in one Keras model."""
+
+
+def inputs_of(feature_set: FeatureSet) -> tuple[str, ...]:
+    """The mean of each channel: what every window length, sliding or tumbling, has in common."""
+    return tuple(f"{channel}__mean" for channel in feature_set.channels)
+
+
+def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0) -> Detector:
+    """`fit_many` for one matrix (n, features)."""
+    return fit_many(feature_set, {"": values}, seed, overlap)[""]
+
+
+def fit_many(
+    feature_set: FeatureSet, matrices: Mapping[str, Array], seed: int, overlap: float = 1.0
+) -> dict[str, Detector]:
+    """One detector per matrix (n, features) of normal running, rows in the order of time.
+
+    Args:
+        overlap: windows that share a sample (length / hop): so many neighbouring rows tell the same.
+
+    Raises:
+        HeadraceError: a matrix has too few rows, or nothing in it moves.
+    """
+    inputs, names = inputs_of(feature_set), list(matrices)
+    at = columns(feature_set, inputs)
+    found: dict[str, Detector] = {}
+    for first in range(0, len(names), AT_ONCE):
+        some = names[first : first + AT_ONCE]
+        normals = [_Normal(name, matrices[name][:, at]) for name in some]
+        runs = [autoencoder.train([t for n in normals for t in n.tasks], seed * MEMBERS + m) for m in range(MEMBERS)]
+        for i, normal in enumerate(normals):
+            mine = slice(i * (BLOCKS + 1), (i + 1) * (BLOCKS + 1))
+            model = networks.novelty_model([normal.member(chain[mine], overlap) for chain, _ in runs])
+            losses = {f"member {m}": run[:, mine][:, -1] for m, (_, run) in enumerate(runs)}
+            limit = covariance.limit(normal.errors, normal.held_out, overlap)
+            found[normal.name] = Detector("novelty", feature_set, inputs, normal.scaler, model, limit, seed, losses)
+    return found
+
+
+class _Normal:
+    """Normal running of one machine or class, scaled, with the ends of the forward chain."""
+
+    def __init__(self, name: str, values: Array) -> None:
+        values = values[np.isfinite(values).any(1)]
+        if len(values) < FEWEST_ROWS:
+            raise HeadraceError(f"training {name}: expected {FEWEST_ROWS} rows or more, got {len(values)}")
+        self.name = name
+        self.scaler = Scaler.fit(values)
+        if not self.scaler.live.any():
+            raise HeadraceError(f"training {name}: expected an input that moves, got constants in {len(values)} rows")
+        self._rows = self.scaler(values)
+        self._ends = np.linspace(len(values) / 2, len(values), BLOCKS + 1).astype(int)
+        self._latents = _latents(self._rows[:, self.scaler.live])
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The past before each held-out block, then everything."""
+        return [Task(self._rows[:end], self._latents) for end in self._ends]
+
+    @property
+    def errors(self) -> int:
+        """q: residuals of the inputs that move, and latents."""
+        return int(self.scaler.live.sum()) + self._latents
+
+    @property
+    def held_out(self) -> int:
+        return int(self._ends[-1] - self._ends[0])
+
+    def member(self, chain: Sequence[Autoencoder], overlap: float) -> tuple[Autoencoder, Dense]:
+        """The autoencoder of all rows, with the whitening of its errors (x W + b)."""
+        held_out = [
+            self._judged(model, past, end)[past:]
+            for model, (past, end) in zip(chain, pairwise(self._ends), strict=False)
+        ]
+        white = covariance.whitening(np.vstack(held_out), overlap)
+        mean, spread = self._usual(chain[-1].errors(self._rows))
+        kernel = np.zeros((len(mean), len(white)))
+        kernel[self._used] = white / spread[self._used, None]
+        return chain[-1], Dense(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))
+
+    def _judged(self, model: Autoencoder, past: int, end: int) -> Matrix:
+        """Errors (end, q) of rows before `end` by a model of the rows before `past`, less that model's usual errors."""
+        errors = model.errors(self._rows[:end])
+        mean, spread = self._usual(errors[:past])
+        judged: Matrix = ((errors - mean) / spread)[:, self._used]
+        return judged
+
+    def _usual(self, errors: Array) -> tuple[Matrix, Matrix]:
+        """Mean and unit (p + k,) of errors on training rows; latents have no unit but their own spread."""
+        spread = np.ones(errors.shape[1])
+        spread[-self._latents :] = errors[:, -self._latents :].std(0) + covariance.TINY
+        return errors.mean(0, dtype=np.float64), spread
+
+    @property
+    def _used(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(p + k,) False for residuals of inputs that never moved."""
+        return np.concatenate([self.scaler.live, np.ones(self._latents, bool)])
+
+
+def _latents(rows: Array) -> int:
+    """Principal components that carry `EXPLAINED` of the variance, from 2 to half the inputs."""
+    variances = np.linalg.eigvalsh(np.atleast_2d(np.cov(rows.T)))[::-1]
+    needed = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED)) + 1
+    return int(np.clip(needed, 2, max(2, rows.shape[1] // 2)))

@@ -1,0 +1,64 @@
+"""Why a score is high: the whole score handed back to the inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from training import runtime
+from training.scaler import Array, Scaler
+from training.scoring import Blocks
+
+STEPS = 24
+"""Points on the way from the training centre to a row; the integral's error is below 1 % of the score."""
+BLOCK = 64
+"""Rows explained at once."""
+
+
+class Explainer:
+    """Callable: features (n, features) to contributions (n, inputs), signed, in units of the score.
+
+    Integrated gradients of the whole score from the training centre (0 after scaling) to the row; a row's
+    contributions add up to its score less the score of the centre. (Sundararajan, Taly & Yan 2017.)
+    """
+
+    def __init__(self, model: Any, scaler: Scaler, columns: Sequence[int]) -> None:
+        self._blocks = Blocks(scaler, columns, BLOCK)
+        self._gradient = _compiled_gradient(model, len(columns))
+
+    def __call__(self, values: Array) -> Array:
+        parts = [self._gradient(block)[:rows] for _, rows, block in self._blocks(values)]
+        return np.concatenate(parts) if parts else np.empty((0, self._blocks.inputs), np.float32)
+
+
+def shares(contributions: Array) -> Array:
+    """(n, inputs) to parts of the raised score: what lowers it counts as nothing; rows add up to 1 (or 0)."""
+    raising = np.maximum(contributions, 0)
+    part: Array = raising / np.maximum(raising.sum(1, keepdims=True), np.finfo(np.float32).tiny)
+    return part
+
+
+def _compiled_gradient(model: Any, inputs: int) -> Callable[[Array], Array]:
+    """(BLOCK, inputs) to the row times the mean gradient on the way to it, by the midpoint rule."""
+    tf = runtime.tensorflow()
+    points = (np.arange(STEPS, dtype=np.float32) + 0.5) / STEPS
+
+    def attribute(block: Any) -> Any:
+        way = tf.reshape(points[:, None, None] * block[None], (-1, inputs))
+        with tf.GradientTape() as tape:
+            tape.watch(way)
+            score = model(way, training=False)
+        gradient = tf.reshape(tape.gradient(score, way), (STEPS, -1, inputs))
+        return block * tf.reduce_mean(gradient, 0)
+
+    concrete = tf.function(
+        attribute, input_signature=[tf.TensorSpec((BLOCK, inputs), tf.float32)]
+    ).get_concrete_function()
+
+    def explain(block: Array) -> Array:
+        found: Array = concrete(tf.constant(block)).numpy()
+        return found
+
+    return explain
