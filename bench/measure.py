@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -68,7 +67,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     finished: bool
     """False: time ran out, and the rates are of what was done."""
     differences: list[str]
-    """What is wrong with the answer; empty: nothing, or not checked because it is not finished."""
+    """What is wrong with the answer; empty: nothing, or not checked."""
 
     @property
     def per_cpu_s(self) -> float:
@@ -88,8 +87,10 @@ class BenchError(Exception):
     """A run that gave no figures; the text says why."""
 
 
-def run(job: Contestant, records: int, wanted: Answer, broker_pid: int, limit_s: float = 120.0) -> Run:
+def run(job: Contestant, records: int, wanted: Answer | None, broker_pid: int, limit_s: float = 120.0) -> Run:
     """Run a job over a topic of so many records and measure it; stopped after `limit_s` in any case.
+
+    Its answer is compared with `wanted`, if that is given.
 
     Raises:
         BenchError: less than a tenth of the topic was done.
@@ -102,7 +103,9 @@ def run(job: Contestant, records: int, wanted: Answer, broker_pid: int, limit_s:
             now = Moment(time.monotonic(), done.records, running.usage().cpu_s, process.cpu_s(broker_pid))
             first = first or (now if done.records >= WARM_UP * records else None)
             last = now
-            finished = done.records >= records and (done.windows is None or done.windows >= wanted.windows)
+            finished = done.records >= records and (
+                done.windows is None or not wanted or done.windows >= wanted.windows
+            )
             if finished or now.at_s - running.started_s > limit_s:
                 break
         rss_mb = running.usage().peak_rss_mb
@@ -120,21 +123,5 @@ def run(job: Contestant, records: int, wanted: Answer, broker_pid: int, limit_s:
         start_s=first.at_s - running.started_s,
         calibration_s=calibration_s,
         finished=finished,
-        differences=wanted.differences(job.outcome()) if finished else [],
+        differences=wanted.differences(job.outcome()) if wanted and finished else [],
     )
-
-
-class Spread(NamedTuple):
-    """A figure over several runs."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, figures: Sequence[float]) -> Spread:
-        return cls(statistics.median(figures), min(figures), max(figures))
-
-    def text(self, digits: int = 0) -> str:
-        """`median (low–high)`"""
-        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f}–{self.high:,.{digits}f})"

@@ -65,12 +65,17 @@ class Process:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended within so long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.ended
+
     def stop(self, patience_s: float = 15.0) -> None:
         """SIGTERM, and SIGKILL to what is left of the session's process group after `patience_s`."""
         if not self.ended:
             self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(patience_s)
+        self.wait(patience_s)
         self.kill()
 
     def kill(self) -> None:

@@ -39,8 +39,11 @@ class Topics:
         wanted = [NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings) for name in names]
         for made in self._admin.create_topics(wanted).values():
             made.result()
-        while not self._admin.list_topics(timeout=10).topics.keys() >= set(names):
+        while not all(map(self.exists, names)):
             time.sleep(POLL_S)
+
+    def exists(self, name: str) -> bool:
+        return name in self._admin.list_topics(timeout=10).topics
 
     def delete(self, *names: str) -> None:
         """Delete topics; those that are not there are no mistake."""
