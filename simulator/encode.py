@@ -47,7 +47,7 @@ class Encoder:
         samples = [_numbers(channel) for channel in columns.values]
         rows = zip(map(b'"%b"'.__mod__, keys), _numbers(self._time(columns.ts_ms)), *samples, strict=True)
         template = _template(names)
-        whole = np.isfinite(columns.values.sum(axis=0))
+        whole = np.logical_not(np.isnan(columns.values).any(axis=0))
         values = [template % row if full else _gapped(names, row) for row, full in zip(rows, whole, strict=True)]
         return Records(keys, columns.ts_ms.tolist(), values)
 
