@@ -45,13 +45,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.home_path / "registry"
 
     @classmethod
-    def read(cls, environ: Mapping[str, str] = os.environ, **given: object) -> Settings:
+    def read(cls, environ: Mapping[str, str] | None = None, **given: object) -> Settings:
         """The environment's settings, overridden by what is `given` and not None.
 
         Raises:
             HeadraceError: a setting has the wrong type.
         """
-        names = cls.__struct_fields__
+        environ, names = os.environ if environ is None else environ, cls.__struct_fields__
         found: dict[str, object] = {
             name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ
         }

@@ -1,0 +1,80 @@
+"""The command line: `headrace COMMAND`. Commands are imported when they are called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+
+import click
+
+from features.errors import HeadraceError
+
+COMMANDS = {
+    "setup": "embedded.commands:setup",
+    "up": "embedded.commands:up",
+    "plant": "simulator.commands:plant",
+    "simulate": "simulator.commands:simulate",
+    "apply": "streams.commands:apply",
+    "worker": "streams.commands:worker",
+    "sink": "streams.commands:sink",
+    "train": "training.commands:train",
+    "registry": "training.commands:registry",
+    "verify": "streams.commands:verify",
+    "dead-letters": "streams.commands:dead_letters",
+    "replay": "streams.replay:replay",
+    "demo": "streams.demo:demo",
+    "eval": "training.commands:eval_",
+}
+"""In the order of a first day with Headrace."""
+
+
+class LazyGroup(click.Group):
+    """Knows the names of the commands; imports one when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-v", "--verbose", count=True, help="Say more: -v what happens, -vv everything of ours.")
+def headrace(verbose: int) -> None:
+    """Headrace watches the machines of a plant.
+
+    Telemetry comes in from Kafka, is cleaned and turned into features (Feast: Redis and Delta); a trainer learns from
+    them with Keras; a worker scores every window and writes anomaly events that say what is abnormal, and since when.
+
+    \b
+    A first look, everything embedded:        headrace demo
+    Beside your own Kafka and Redis, with --bootstrap and --redis-url or HEADRACE_BOOTSTRAP and HEADRACE_REDIS_URL:
+      headrace plant check plant.yaml         is the description of the plant right?
+      headrace apply                          make topics, tables and Feast definitions
+      headrace worker / headrace sink         run it (one of each, or several)
+      headrace train --class pump             learn from what was seen, and promote the model
+    """
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    for name in ("features", "streams", "training", "simulator", "embedded"):
+        logging.getLogger(name).setLevel(level)
+
+
+def main() -> None:
+    """Entry point: an expected failure is one sentence on standard error and exit code 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        headrace()
+    except HeadraceError as error:
+        click.echo(f"headrace: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

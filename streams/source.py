@@ -1,0 +1,206 @@
+"""Record batches from Kafka: the consumer, what it owns, and the one way to (re)build state.
+
+Start, rebalance and recovery are the same: newest snapshot, then the input from the snapshot's offset on, silent up to
+the committed offset.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, overload
+
+import numpy as np
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from features.errors import StateError
+from features.plant import Plant
+from streams.batch import Fetch, Partition, RecordBatch
+from streams.decode import Decoder
+from streams.partition import PartitionState
+from streams.restoring import read_snapshots
+from streams.settings import Settings
+from streams.snapshots import restore
+
+log = logging.getLogger(__name__)
+PATIENCE_S = 0.05
+"""How long a fetch waits for its first record."""
+
+
+class Source:
+    """Reads the telemetry topics as a member of the plant's consumer group. Blocking; one thread calls it."""
+
+    def __init__(self, plant: Plant, settings: Settings, drain: Callable[[], None]) -> None:
+        """`drain` must return only when everything that was fetched is committed (or given up)."""
+        self._plant, self._settings, self._drain = plant, settings, drain
+        self._decoders = {topic.name: Decoder(plant, topic) for topic in plant.topics.telemetry}
+        self.states: dict[Partition, PartitionState] = {}
+        self.epoch = 0
+        """Raised whenever ownership or state starts anew."""
+        self._recover = False
+        self._failure: BaseException | None = None
+        self._consumer: Any = None
+
+    def start(self) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": self._settings.bootstrap,
+                "group.id": self._plant.name,
+                "group.instance.id": f"{self._plant.name}-{self._settings.worker}",
+                "client.id": f"headrace-{self._settings.worker}",
+                "session.timeout.ms": self._settings.session_timeout_ms,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "partition.assignment.strategy": "range",
+                "fetch.queue.backoff.ms": 20,  # the default of 1 s starves a fast reader
+                "fetch.wait.max.ms": 100,
+                "queued.max.messages.kbytes": 65_536,
+            },
+            logger=log,
+        )
+        names = list(self._decoders)
+        self._consumer.subscribe(names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    def fetch(self) -> Fetch:
+        """The next records, grouped by partition; none after a short while without any.
+
+        Raises:
+            HeadraceError, KafkaException: what went wrong while state was rebuilt, or a fatal error of the broker.
+        """
+        if self._recover:
+            self._recover = False
+            self._begin(self._consumer.assignment())
+        epoch, most = self.epoch, self._settings.fetch_records
+        first = self._consumer.poll(PATIENCE_S)
+        records = [] if first is None else [first, *self._consumer.consume(most - 1, 0)]
+        self._raise_failure()
+        if epoch != self.epoch:  # a rebalance came in between: whose these records are is not certain
+            self._recover = self._recover or bool(records)
+            return Fetch(epoch)
+        if any(map(Message.error, records)):
+            records = [record for record in records if not _is_error(record)]
+        return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
+
+    def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
+        """Runs of one partition."""
+        for (topic, number), run in groupby(records, lambda record: (record.topic(), record.partition())):
+            messages = list(run)
+            yield RecordBatch(
+                Partition(topic, number),
+                list(map(Message.value, messages)),
+                _Keys(messages),
+                _offsets(messages),
+                np.fromiter((stamp for _, stamp in map(Message.timestamp, messages)), np.int64, len(messages)),
+            )
+
+    def group(self) -> Any:
+        """The group's metadata, generation included, for the transaction. May be called from any thread."""
+        return self._consumer.consumer_group_metadata()
+
+    def recover(self) -> None:
+        """Forget all state and go back to what is committed, at the next fetch. May be called from any thread."""
+        self._recover = True
+        self.epoch += 1
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _raise_failure(self) -> None:
+        if self._failure:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
+        try:
+            self._begin(partitions)
+        except (KafkaException, StateError) as error:  # the client would swallow it
+            self._failure = error
+
+    def _revoked(self, consumer: Any, _: Any) -> None:
+        self._drain()
+        self._forget()
+        consumer.unassign()
+
+    def _lost(self, consumer: Any, _: Any) -> None:
+        log.warning("the broker gave our partitions away; what was not committed will be done again by others")
+        self._forget()
+        consumer.unassign()
+
+    def _forget(self) -> None:
+        self.epoch += 1
+        self.states = {}
+
+    def _begin(self, assigned: list[TopicPartition]) -> None:
+        """Rebuild the state of all these partitions and read on from there."""
+        self._forget()
+        partitions = [Partition(tp.topic, tp.partition) for tp in assigned]
+        if not partitions:
+            self._consumer.assign([])
+            return
+        plain = [TopicPartition(p.topic, p.number) for p in partitions]
+        committed = {Partition(tp.topic, tp.partition): tp.offset for tp in self._consumer.committed(plain, timeout=60)}
+        blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
+        states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
+        self.states = states
+        self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
+
+    def _state(self, partition: Partition, committed: int, blob: bytes | None) -> PartitionState:
+        state = PartitionState(self._plant, partition, self._decoders[partition.topic])
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=20)
+        if blob is not None:
+            restore(self._plant, state, blob)
+        elif committed > 0 and low > 0:
+            raise StateError(
+                f"{partition}: expected a snapshot, got none, and the input before offset {low} is gone: to begin anew "
+                f"at the oldest input, delete the consumer group {self._plant.name!r}"
+            )
+        else:
+            state.offset = low
+        if state.offset < low:
+            raise StateError(
+                f"{partition}: expected the input from offset {state.offset} on, the oldest kept is {low}: the topic's "
+                f"retention is shorter than the worker was away; to begin anew, delete the group {self._plant.name!r}"
+            )
+        state.silent_before = max(committed, state.offset)
+        log.info("%s: state at %d, committed %d", partition, state.offset, committed)
+        return state
+
+
+class _Keys(Sequence[bytes | None]):
+    """The keys of some messages, read only where one is needed."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self._messages = messages
+
+    @overload
+    def __getitem__(self, index: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Keys: ...
+    def __getitem__(self, index: int | slice) -> bytes | _Keys | None:
+        if isinstance(index, slice):
+            return _Keys(self._messages[index])
+        key: bytes | None = self._messages[index].key()
+        return key
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+
+def _offsets(messages: list[Message]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    first, last, n = messages[0].offset(), messages[-1].offset(), len(messages)
+    if last - first == n - 1:
+        return np.arange(first, last + 1)
+    return np.fromiter(map(Message.offset, messages), np.int64, n)
+
+
+def _is_error(record: Message) -> bool:
+    error = record.error()
+    if error is None:
+        return False
+    if error.fatal():
+        raise KafkaException(error)
+    log.warning("%s", error.str())
+    return True

@@ -1,0 +1,139 @@
+"""The stages of the worker, as plain functions on one fetch: features, scores, commit. No Faust in here."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+
+from confluent_kafka import KafkaException
+
+from features.plant import Plant
+from streams.batch import Fetch, Partition
+from streams.feature_blocks import FeatureBlocks
+from streams.score import Scoring
+from streams.settings import Settings
+from streams.snapshots import snapshot
+from streams.source import Source
+from streams.transaction import Transaction
+
+log = logging.getLogger(__name__)
+REFRESH_S = 1.0
+"""Seconds between two looks at the registry."""
+COMMIT_SHARE = 4
+"""When caught up, a commit waits this many times as long as the last one took: commits stay a fifth of the time."""
+
+
+class Features:
+    """Record batches to windows; also says when a partition's state is due for a snapshot."""
+
+    def __init__(self, plant: Plant, settings: Settings, source: Source) -> None:
+        self._plant, self._every_s, self._source = plant, settings.snapshot_s, source
+        self._blocks = FeatureBlocks(plant)
+        self._due: dict[Partition, float] = {}
+        self._epoch = -1
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """(channel or "", reason) since the start."""
+
+    def run(self, fetch: Fetch) -> Fetch:
+        """Fill in windows, dead letters, feature blocks, snapshots that are due, and offsets."""
+        states = self._source.states
+        if fetch.epoch != self._source.epoch:
+            return fetch
+        for batch in fetch.batches:
+            state = states[batch.partition]
+            progress = state.add(batch)
+            fetch.windows += progress.windows
+            fetch.outputs += progress.outputs
+            self.counts.update(progress.counts)
+            if state.offset > state.silent_before:
+                fetch.offsets[batch.partition] = state.offset
+        fetch.outputs += self._blocks.encode(fetch.windows)
+        for partition in self._partitions_due(fetch):
+            fetch.outputs += snapshot(self._plant, states[partition])
+        return fetch
+
+    def _partitions_due(self, fetch: Fetch) -> list[Partition]:
+        """At first once all at the beginning, then one after the other, each every `snapshot_s`."""
+        now = time.monotonic()
+        if fetch.epoch != self._epoch:
+            self._epoch, self._due = fetch.epoch, {}
+        due = [partition for partition in fetch.offsets if now >= self._due.get(partition, 0)]
+        for partition in due:
+            spread = 0.0 if partition in self._due else partition.number / self._plant.topics.partitions
+            self._due[partition] = now + self._every_s * (1 - spread / 2)
+        return due
+
+
+class Scores:
+    """Windows to anomaly events."""
+
+    def __init__(self, plant: Plant, scoring: Scoring) -> None:
+        self._topic, self._scoring = plant.topics.events, scoring
+        self._looked = -REFRESH_S
+
+    def run(self, fetch: Fetch) -> Fetch:
+        """Fill in the events; follows the registry at most once a second."""
+        now = time.monotonic()
+        if now - self._looked >= REFRESH_S:
+            self._looked = now
+            self._scoring.refresh()
+        fetch.outputs += self._scoring.events(fetch.windows, self._topic)
+        return fetch
+
+
+class Commits:
+    """The last stage: one transaction holds what the input caused, and its offsets.
+
+    Delivery: exactly once. Whatever fails, the answer is one: a new producer, no state, back to the committed offsets.
+    """
+
+    def __init__(self, settings: Settings, source: Source, transaction: Transaction) -> None:
+        self._source, self._transaction = source, transaction
+        self._longest_s = settings.commit_ms / 1000
+        self._epoch = -1
+        self._opened = self._finished = time.monotonic()
+        self._took = 0.0
+        self.records = self.commits = 0
+
+    @property
+    def busy(self) -> bool:
+        """A transaction is open."""
+        return self._transaction.open
+
+    def run(self, fetch: Fetch) -> None:
+        """Add a fetch to the transaction, and commit when it is time."""
+        try:
+            self._add(fetch)
+            if self._transaction.open and self._is_time(fetch):
+                self._commit()
+        except KafkaException as error:
+            log.warning("transaction given up, going back to what is committed: %s", error.args[0].str())
+            self._transaction.renew()
+            self._source.recover()
+
+    def _add(self, fetch: Fetch) -> None:
+        if fetch.epoch != self._epoch:
+            if self._transaction.open:  # of partitions that are no longer ours, or of state that was dropped
+                self._transaction.abort()
+                self._transaction.renew()
+            self._epoch = fetch.epoch
+        if fetch.epoch != self._source.epoch or not (fetch.outputs or fetch.offsets):
+            return
+        if not self._transaction.open:
+            self._opened = time.monotonic()
+        self._transaction.add(fetch.outputs, fetch.offsets)
+        self.records += sum(len(batch.values) for batch in fetch.batches)
+
+    def _is_time(self, fetch: Fetch) -> bool:
+        now = time.monotonic()
+        if fetch.drained or now - self._opened >= self._longest_s:
+            return True
+        return fetch.caught_up and now - self._finished >= COMMIT_SHARE * self._took
+
+    def _commit(self) -> None:
+        begin = time.monotonic()
+        self._transaction.commit(self._source.group())
+        self._finished = time.monotonic()
+        self._took = self._finished - begin
+        self.commits += 1

@@ -1,0 +1,62 @@
+"""The topics Headrace needs, made with the right partitions and settings, and checked where they exist."""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from features.errors import ServiceError, StateError
+from features.plant import Plant
+
+_quiet = logging.getLogger(f"{__name__}.client")
+_quiet.setLevel(logging.CRITICAL)  # what fails is said once, by us
+
+LARGEST_RECORD = 16_000_000
+"""Bytes; a dead letter holds the rejected record whole, however large it was."""
+
+_LARGE = {"max.message.bytes": str(LARGEST_RECORD)}
+_STATE = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.3"}
+_CONTROL = "control"
+
+
+def control_topic(plant: Plant) -> str:
+    """Faust's own topic: an app must have one; nothing depends on what is in it."""
+    return f"headrace.{plant.name}.{_CONTROL}"
+
+
+def ensure_topics(plant: Plant, bootstrap: str, replication: int = 1) -> None:
+    """Create what is missing.
+
+    Raises:
+        StateError: a topic has another number of partitions than the plant description says.
+        ServiceError: Kafka cannot be reached, or refuses.
+    """
+    topics, count = plant.topics, plant.topics.partitions
+    wanted = {topic.name: dict[str, str]() for topic in topics.telemetry}
+    wanted |= {topics.features: _LARGE, topics.events: {}, topics.dead_letters: _LARGE, topics.snapshots: _STATE}
+    new = [NewTopic(name, num_partitions=count, replication_factor=replication, config=c) for name, c in wanted.items()]
+    new.append(NewTopic(control_topic(plant), num_partitions=1, replication_factor=replication))
+    try:
+        admin = AdminClient({"bootstrap.servers": bootstrap}, logger=_quiet)
+        there = admin.list_topics(timeout=15).topics
+        for name in wanted:
+            if name in there and len(there[name].partitions) != count:
+                raise StateError(
+                    f"topic {name}: expected {count} partitions as in the plant description, got "
+                    f"{len(there[name].partitions)}: state is kept by partition, so the two must agree"
+                )
+        missing = [topic for topic in new if topic.topic not in there]
+        for name, made in (admin.create_topics(missing) if missing else {}).items():
+            _wait(name, made)
+    except KafkaException as error:
+        raise ServiceError(f"Kafka at {bootstrap}: expected an answer, got {error.args[0].str()}") from error
+
+
+def _wait(name: str, made: object) -> None:
+    try:
+        made.result(timeout=30)  # type: ignore[attr-defined]
+    except KafkaException as error:
+        if error.args[0].name() != "TOPIC_ALREADY_EXISTS":  # another worker was faster
+            raise ServiceError(f"topic {name}: expected it to be created, got {error.args[0].str()}") from error

@@ -1,0 +1,101 @@
+"""Outputs, snapshots and input offsets in one transaction of one transactional producer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer, TopicPartition
+
+from streams.batch import Output, Partition
+from streams.topics import LARGEST_RECORD
+
+log = logging.getLogger(__name__)
+
+
+class Transaction:
+    """Blocking, used from one thread at a time.
+
+    Delivery: exactly once for read-committed consumers. On any exception nothing of the open transaction is visible;
+    the caller drops all state, calls `renew`, and starts again from the committed offsets.
+    """
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._settings = {
+            "bootstrap.servers": bootstrap,
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": 10_000,
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            "message.max.bytes": LARGEST_RECORD,
+            "queue.buffering.max.messages": 1_000_000,
+            "queue.buffering.max.kbytes": 512_000,
+        }
+        self._producer: Any = None
+        self.open = False
+        self.offsets: dict[Partition, int] = {}
+
+    def renew(self) -> None:
+        """A new producer under the same id: fences and aborts whatever the old one left open."""
+        self._producer = None
+        self._producer = Producer(self._settings, logger=log)
+        self._producer.init_transactions(60)
+        self.open, self.offsets = False, {}
+
+    def add(self, outputs: Iterable[Output], offsets: dict[Partition, int]) -> None:
+        """Put outputs, and the offsets that they account for, into the transaction; opens one where none is."""
+        if not self.open:
+            self._producer.begin_transaction()
+            self.open = True
+        for output in outputs:
+            self._produce(output)
+        self.offsets |= offsets
+
+    def _produce(self, output: Output) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    output.topic,
+                    output.value,
+                    output.key,
+                    partition=output.partition,
+                    headers=list(output.headers) or None,
+                )
+                return
+            except BufferError:  # the queue is full: let it drain
+                self._producer.poll(0.05)
+
+    def commit(self, group: Any) -> None:
+        """Commit for a consumer group, given as its metadata (generation included).
+
+        Raises:
+            KafkaException: the transaction did not commit; nothing of it will be seen.
+        """
+        if not self.open:
+            return
+        positions = [TopicPartition(p.topic, p.number, offset) for p, offset in self.offsets.items()]
+        self._retry(lambda: self._producer.send_offsets_to_transaction(positions, group, 15))
+        self._retry(lambda: self._producer.commit_transaction(15))
+        self.open, self.offsets = False, {}
+
+    @staticmethod
+    def _retry(call: Any, times: int = 5) -> None:
+        """Some errors only say "not yet": the same call again is then what librdkafka asks for."""
+        for left in reversed(range(times)):
+            try:
+                call()
+                return
+            except KafkaException as error:
+                if not left or not error.args[0].retriable():
+                    raise
+                log.warning("transaction: %s, trying again", error.args[0].str())
+
+    def abort(self) -> None:
+        """Best effort; `renew` aborts for certain."""
+        if self.open:
+            try:
+                self._producer.abort_transaction(10)
+            except KafkaException as error:
+                log.warning("abort: %s", error.args[0].str())
+        self.open, self.offsets = False, {}

@@ -1,0 +1,157 @@
+"""The worker: one Faust app whose agents are the stages, joined by channels; wiring only.
+
+source ─► features ─► scores ─► commit
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import faust
+
+from features.errors import ServiceError
+from features.plant import Plant
+from streams.batch import Fetch
+from streams.score import Scoring
+from streams.settings import Settings
+from streams.source import Source
+from streams.stages import Commits, Features, Scores
+from streams.topics import control_topic, ensure_topics
+from streams.transaction import Transaction
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+DRAIN_S = 30.0
+"""Longest wait for what is under way when partitions are handed over or the worker stops."""
+
+
+class Worker:
+    """Reads the plant's telemetry until it is told to stop.
+
+    Delivery: exactly once, end to end inside Kafka; see `docs/architecture.md`.
+    """
+
+    def __init__(self, plant: Plant, settings: Settings) -> None:
+        self._plant, self._settings = plant, settings
+        self._reading = ThreadPoolExecutor(1, "headrace-read")
+        self._computing = ThreadPoolExecutor(1, "headrace-compute")
+        self._committing = ThreadPoolExecutor(1, "headrace-commit")
+        self.source = Source(plant, settings, self._drain_from_reader)
+        self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}")
+        self.features = Features(plant, settings, self.source)
+        self.scores = Scores(plant, Scoring(plant, settings.registry))
+        self.commits = Commits(settings, self.source, self.transaction)
+        self.app = self._app()
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+
+    def _app(self) -> faust.App:
+        app = faust.App(
+            f"headrace-{self._plant.name}-control",
+            broker="kafka://" + self._settings.bootstrap.replace(",", ";"),
+            store="memory://",
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+        )
+        app.topic(control_topic(self._plant), value_serializer="raw", partitions=1, acks=False)
+        self._fetched = app.channel(maxsize=1)
+        self._windowed = app.channel(maxsize=1)
+        self._scored = app.channel(maxsize=1)
+        app.agent(self._fetched, name="features")(self._stage(self._computing, self.features.run, self._windowed))
+        app.agent(self._windowed, name="scores")(self._stage(self._computing, self.scores.run, self._scored))
+        app.agent(self._scored, name="commit")(self._stage(self._committing, self._commit, None))
+        app.agent(app.topic(control_topic(self._plant), value_serializer="raw"), name="control")(_ignore)
+        return app
+
+    def _stage(self, thread: ThreadPoolExecutor, run: Callable[[Fetch], Any], then: Any) -> Any:
+        """An agent that applies a blocking step to each fetch and passes it on; it never lets Faust see an error."""
+
+        async def agent(stream: Any) -> None:
+            async for fetch in stream:
+                try:
+                    await self._in(thread, run, fetch)
+                except Exception as error:
+                    self._fail(error)
+                    return
+                if then is not None:
+                    await then.put(fetch)
+
+        return agent
+
+    def _commit(self, fetch: Fetch) -> None:
+        self.commits.run(fetch)
+        if fetch.drained is not None:
+            self._loop.call_soon_threadsafe(_done, fetch.drained)
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; then finish what is under way, and leave the group.
+
+        Raises:
+            HeadraceError, KafkaException: why the worker cannot go on; nothing uncommitted is visible.
+        """
+        self._loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stop.set)
+        await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
+        await self._in(self._computing, self.scores.run, Fetch(0))
+        await self.app.start()
+        await self._in(self._committing, self.transaction.renew)
+        await self._in(self._reading, self.source.start)
+        try:
+            await self._read()
+        finally:
+            await self._end()
+        if self._failure:
+            raise self._failure
+
+    async def _read(self) -> None:
+        log.info("worker %s reads %s", self._settings.worker, [t.name for t in self._plant.topics.telemetry])
+        while not self._stop.is_set():
+            fetch = await self._in(self._reading, self.source.fetch)
+            if fetch.batches or self.commits.busy:
+                await self._fetched.put(fetch)
+
+    async def _end(self) -> None:
+        if not self._failure:
+            await self._drain()
+        await self._in(self._reading, self.source.close)
+        await self._in(self._committing, self.transaction.abort)
+        await self.app.stop()
+
+    async def _drain(self) -> None:
+        """Wait until all that was fetched is committed."""
+        marker = Fetch(self.source.epoch, drained=self._loop.create_future())
+        await self._fetched.put(marker)
+        assert marker.drained is not None  # noqa: S101 - for the type checker
+        try:
+            await asyncio.wait_for(marker.drained, DRAIN_S)
+        except TimeoutError:
+            self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
+
+    def _drain_from_reader(self) -> None:
+        """As `_drain`, for the reading thread, inside a rebalance."""
+        if not self._stop.is_set():
+            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._stop.set()
+
+    async def _in(self, thread: ThreadPoolExecutor, call: Callable[..., T], *args: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(thread, call, *args)
+
+
+async def _ignore(stream: Any) -> None:
+    async for _ in stream:
+        pass
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
