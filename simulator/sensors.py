@@ -66,8 +66,8 @@ def quantised(values: Array, resolution: Array) -> Array:
 class Fitting:
     """The faults of one kind that a class's sensors have; position (channel, machine) of each of k."""
 
-    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], machine_ids: Sequence[str]) -> None:
-        names, place = list(channels), {machine_id: i for i, machine_id in enumerate(machine_ids)}
+    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], place: Mapping[str, int]) -> None:
+        names = list(channels)
         self.course = Course.of(faults)
         self.channel = np.array([names.index(fault.channel or "") for fault in faults], np.intp)
         self.machine = np.array([place[fault.machine_id] for fault in faults], np.intp)
@@ -80,9 +80,9 @@ class Fitting:
 class SensorFaults:
     """Spoils samples the way broken sensors do; remembers what a stuck sensor shows."""
 
-    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], machine_ids: Sequence[str]) -> None:
+    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], place: Mapping[str, int]) -> None:
         self._fittings = {
-            kind: Fitting([fault for fault in faults if fault.fault == kind], channels, machine_ids)
+            kind: Fitting([fault for fault in faults if fault.fault == kind], channels, place)
             for kind in SENSOR_FAULTS
             if any(fault.fault == kind for fault in faults)
         }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,8 +108,8 @@ class _ClassRun:
         self._model = model(machines, rng)
         self._signals = {name: model.SIGNALS[name] for name in self._channels}
         self._lags = Lags(self._signals, self.period_s)
-        ids = [machine.id for machine in machines]
-        faults = [fault for fault in simulation.scenario.faults if fault.machine_id in set(ids)]
+        ids = {machine.id: i for i, machine in enumerate(machines)}
+        faults = [fault for fault in simulation.scenario.faults if fault.machine_id in ids]
         self._machine_faults = {
             kind: _MachineFault([fault for fault in faults if fault.fault == kind], ids) for kind in model.FAULTS
         }
@@ -125,12 +126,9 @@ class _ClassRun:
     def blocks(self) -> Iterator[Array]:
         """(channels, steps, n) for ever."""
         steps = max(1, min(60, BLOCK_CELLS // self._index.size))
-        block = 0
-        while True:
-            yield self._block(
-                np.arange(block * steps, (block + 1) * steps), np.random.default_rng([*self._seed, block])
-            )
-            block += 1
+        for first in itertools.count(0, steps):
+            # Not `first`: NumPy seeds [a, b, 0] like [a, b], which drew the machines.
+            yield self._block(np.arange(first, first + steps), np.random.default_rng([*self._seed, first + 1]))
 
     def columns(self, values: Array, first_step: int) -> Columns:
         """Flat columns of (channels, steps, n) values; machines of a class measure one after the other in a period."""
@@ -154,10 +152,9 @@ class _ClassRun:
 class _MachineFault:
     """All faults of one kind in a class."""
 
-    def __init__(self, faults: list[Fault], machine_ids: list[str]) -> None:
-        place = {machine_id: i for i, machine_id in enumerate(machine_ids)}
+    def __init__(self, faults: list[Fault], place: Mapping[str, int]) -> None:
         self._machine = np.array([place[fault.machine_id] for fault in faults], np.intp)
-        self._course, self._n = Course.of(faults), len(machine_ids)
+        self._course, self._n = Course.of(faults), len(place)
 
     def severity(self, elapsed_s: Array) -> Array:
         """(steps, n) the worst of the faults that each machine has."""
