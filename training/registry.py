@@ -29,7 +29,7 @@ class Promotion(msgspec.Struct, frozen=True):
 
     bundle_hash: str
     effective_at_ms: int = 0
-    """Event time: windows that end after it are scored by this bundle (until the next one)."""
+    """Event time: windows that end then or later are scored by this bundle (until the next one)."""
     rolled_back: bool = False
     """True: taken back; as if it had never been."""
 

@@ -1,0 +1,114 @@
+"""Training data: the windows of a machine class as they were, from the offline store, with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.errors import HeadraceError
+from features.plant import MachineClass
+from features.schema import FeatureSet
+from training import labels
+from training.labels import Fault, Labels
+from training.scaler import Array
+
+
+class OfflineFeatures(Protocol):
+    """What training needs of `features.store.Store`."""
+
+    def windows(
+        self, class_name: str, start: datetime | None, end: datetime | None, machine_ids: Iterable[str] | None
+    ) -> Any: ...
+
+    def historical(self, class_name: str, entities: Any, *, known_by_then: bool) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """n windows in the order of their ends, machines of one time by name."""
+
+    feature_set: FeatureSet
+    machine_ids: NDArray[np.object_]
+    """(n,)"""
+    end_ms: NDArray[np.int64]
+    """(n,) event time at which the window ends"""
+    values: Array
+    """(n, features), NaN where there is no value"""
+    labels: Labels
+    """(n,) of `training.labels`; all healthy where nothing else is known"""
+
+    def __len__(self) -> int:
+        return len(self.end_ms)
+
+    def take(self, rows: NDArray[np.bool_]) -> Dataset:
+        return Dataset(
+            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows]
+        )
+
+    @property
+    def faulty(self) -> NDArray[np.bool_]:
+        return self.labels == labels.FAULTY
+
+    @property
+    def clear(self) -> Dataset:
+        """Without the windows that nobody can judge."""
+        return self.take(self.labels != labels.UNCLEAR)
+
+    @property
+    def normal(self) -> Dataset:
+        """The healthy windows."""
+        return self.take(self.labels == labels.HEALTHY)
+
+    @property
+    def range_ms(self) -> tuple[int, int]:
+        """End of the first and of the last window."""
+        return int(self.end_ms[0]), int(self.end_ms[-1])
+
+    def split(self, newest: float) -> tuple[Dataset, Dataset]:
+        """Older and newest windows, cut at one time for all machines, so that nothing is learned from later."""
+        cut = np.quantile(self.end_ms, 1 - newest, method="lower")
+        return self.take(self.end_ms <= cut), self.take(self.end_ms > cut)
+
+
+def load(
+    store: OfflineFeatures,
+    feature_set: FeatureSet,
+    machine_class: MachineClass,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    machine_ids: Sequence[str] | None = None,
+    faults: Sequence[Fault] = (),
+) -> Dataset:
+    """Windows that end in [start, end), by a point-in-time join; late backfills count too.
+
+    Raises:
+        HeadraceError: there are none.
+    """
+    name = feature_set.class_name
+    entities = store.windows(name, start, end, machine_ids)
+    if not len(entities):
+        raise HeadraceError(
+            f"training: expected windows of {name} in the offline store, got none from {start} to {end}"
+        )
+    table = store.historical(name, entities, known_by_then=False)
+    table = table.sort_values(["event_timestamp", "machine_id"], kind="stable")
+    machines = table["machine_id"].to_numpy(object)
+    end_ms = table["event_timestamp"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
+    values = table[list(feature_set.names)].to_numpy(np.float32)
+    return Dataset(
+        feature_set, machines, end_ms, values, labels.label(machines, end_ms, faults, _length_ms(machine_class))
+    )
+
+
+def _length_ms(machine_class: MachineClass) -> int:
+    """Time that a window covers; of row windows what their rows should take."""
+    window = machine_class.window
+    if not window.by_rows:
+        return window.length
+    return round(1000 * window.length * min(channel.period_s for channel in machine_class.channels.values()))

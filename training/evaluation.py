@@ -1,0 +1,130 @@
+"""The product's own detector on SKAB: trained, scored and explained as in a plant, counted as on the leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.schema import FeatureSet
+from training.detectors import novelty
+from training.detectors.base import Detector
+from training.explain import shares
+from training.protocols import nab, skab
+from training.recovery import alarms
+from training.scaler import Array
+
+T = TypeVar("T", bound=np.generic)
+
+FLOORS = {"plain": {"f1": 0.80, "far+mar": 43}, "recovery": {"f1": 0.84, "far": 15, "mar": 21, "nab": 32}}
+GOALS = {"plain": {"f1": 0.84, "far": 15, "mar": 19}, "recovery": {"f1": 0.88, "far": 8, "mar": 14, "nab": 40}}
+ROOT_FLOOR = 22
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One run's judged rows, scored by its own detector."""
+
+    run: skab.Run
+    scores: Array
+    theta: float
+    first: str
+    """The channel that explains most of the alarms in the run's anomalies."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one seed."""
+
+    f1: float
+    far: float
+    mar: float
+    nab: float
+
+    def as_dict(self) -> dict[str, float]:
+        return {"f1": self.f1, "far": self.far, "mar": self.mar, "nab": self.nab}
+
+
+@dataclass(frozen=True)
+class SkabResult:
+    """All seeds; `plain` without recovery."""
+
+    plain: list[Figures]
+    recovery: list[Figures]
+    roots: list[int]
+    """Runs of known cause whose first-named channel is right, per seed."""
+    of_roots: int
+
+    def as_dict(self) -> dict[str, object]:
+        """Means over the seeds, with their ranges."""
+        return {
+            "plain": _summary(self.plain),
+            "recovery": _summary(self.recovery),
+            "root_channel_first": {"mean": float(np.mean(self.roots)), "runs": self.of_roots, "per_seed": self.roots},
+        }
+
+
+def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], None] = print) -> SkabResult:
+    """Train, score, explain and count, once per seed."""
+    runs = skab.read(folder)
+    plain, recovery, roots = [], [], []
+    for seed in seeds:
+        progress(f"SKAB seed {seed}: one detector for each of {len(runs)} runs")
+        judged = judge(runs, seed)
+        plain.append(figures(judged, recovery=False))
+        recovery.append(figures(judged, recovery=True))
+        roots.append(sum(one.first in skab.CAUSES.get(one.run.machine_id, ()) for one in judged))
+    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs))
+
+
+def judge(runs: Sequence[skab.Run], seed: int) -> list[Judged]:
+    """Each run's rows from 400 on, by a detector of the rows before."""
+    plant = skab.plant([run.machine_id for run in runs])
+    machine_class = plant.classes[skab.CLASS]
+    found = {run.machine_id: skab.features(machine_class, run) for run in runs}
+    training = {name: values[ends < skab.TRAINING_ROWS] for name, (values, ends) in found.items()}
+    feature_set = FeatureSet.of(plant, skab.CLASS)
+    detectors = novelty.fit_many(feature_set, training, seed, machine_class.window.panes)
+    return [
+        _judged(run, found[run.machine_id][0][-len(run.time_ms) + skab.TRAINING_ROWS :], detectors[run.machine_id])
+        for run in runs
+    ]
+
+
+def figures(judged: Sequence[Judged], recovery: bool) -> Figures:
+    """Counted over all runs."""
+    found = {one.run.machine_id: alarms(one.scores, one.theta, recovery) for one in judged}
+    counted = {one.run.machine_id: skab.counts(_tested(one.run.anomaly), found[one.run.machine_id]) for one in judged}
+    total = skab.total(counted)
+    points = [
+        nab.raw(
+            _tested(one.run.time_ms), _tested(one.run.changepoint), found[one.run.machine_id], nab.PROFILES["standard"]
+        )
+        for one in judged
+    ]
+    return Figures(total.f1, total.far, total.mar, nab.score(points))
+
+
+def _judged(run: skab.Run, values: Array, detector: Detector) -> Judged:
+    scores = detector.score(values)
+    truth = _tested(run.anomaly)
+    raised = truth & (scores > detector.limit)
+    parts = shares(detector.explain(values[raised if raised.any() else truth])).mean(0)
+    first = detector.feature_set.channel_of(detector.inputs[int(parts.argmax())])
+    return Judged(run, scores, detector.limit, first)
+
+
+def _tested(rows: NDArray[T]) -> NDArray[T]:
+    return rows[skab.TRAINING_ROWS :]
+
+
+def _summary(found: list[Figures]) -> dict[str, dict[str, float]]:
+    columns = {name: [figure.as_dict()[name] for figure in found] for name in ("f1", "far", "mar", "nab")}
+    return {
+        name: {"mean": round(float(np.mean(column)), 4), "low": round(min(column), 4), "high": round(max(column), 4)}
+        for name, column in columns.items()
+    }

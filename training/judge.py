@@ -1,0 +1,117 @@
+"""What a detector is worth on windows that it has not seen, beside detectors that are worth nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from features.plant import Cost
+from training.dataset import Dataset
+from training.scaler import Array
+from training.threshold import expected_cost
+
+WEEK_MS = 7 * 24 * 3_600_000
+Bools = NDArray[np.bool_]
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A detector's scores of a data set, and its limit."""
+
+    scores: Array
+    theta: float
+
+    @property
+    def alarms(self) -> Bools:
+        return self.scores > self.theta
+
+
+def judge(data: Dataset, scored: Scored, cost: Cost) -> Metrics:
+    """Figures on clear windows; None where the windows cannot tell (no fault among them)."""
+    faulty, alarms = data.faulty, scored.alarms
+    found: Metrics = {
+        "windows": len(data),
+        "faulty_windows": int(faulty.sum()),
+        "cost_per_window": expected_cost(alarms, faulty, cost),
+        "false_alarm_rate": _share(alarms[~faulty]),
+        "false_alarms_per_machine_week": _false_alarms(data, alarms),
+        "missed_alarm_rate": _share(~alarms[faulty]),
+        "precision": _share(faulty[alarms]),
+        **_events(data, alarms),
+    }
+    both = faulty.any() and not faulty.all()
+    found["average_precision"] = float(average_precision_score(faulty, scored.scores)) if both else None
+    found["roc_auc"] = float(roc_auc_score(faulty, scored.scores)) if both else None
+    return found
+
+
+def worthless(data: Dataset, scored: Scored, seed: int) -> dict[str, Scored]:
+    """Always alarm, never alarm, and alarms at random as often as the detector's."""
+    n = len(data)
+    chance = np.random.default_rng(seed).random(n, np.float32)
+    rate = float(scored.alarms.mean())
+    return {
+        "always": Scored(np.ones(n, np.float32), 0.0),
+        "never": Scored(np.zeros(n, np.float32), 0.0),
+        "random": Scored(chance, 1 - rate),
+    }
+
+
+def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
+    """Why a detector should not be promoted; None: nothing stands against it.
+
+    It must not cost more than the champion (where there is one) and, where there were faults to find, must cost less
+    than every worthless detector.
+    """
+    mine = own["cost_per_window"] or 0.0
+    for name, metrics in others.items():
+        theirs = metrics["cost_per_window"] or 0.0
+        if name == "champion" and mine > theirs:
+            return f"expected at most the champion's cost of {theirs:.4g} a window, got {mine:.4g}"
+        if name != "champion" and own["faulty_windows"] and mine >= theirs:
+            return f"expected less than the cost of {theirs:.4g} a window of the {name} detector, got {mine:.4g}"
+    return None
+
+
+def _share(which: Bools) -> float | None:
+    return float(which.mean()) if len(which) else None
+
+
+def _false_alarms(data: Dataset, alarms: Bools) -> float | None:
+    """Runs of false alarms for each machine and week."""
+    runs, weeks = 0, 0.0
+    for mine in _machines(data):
+        false = alarms[mine] & ~data.faulty[mine]
+        runs += int(np.count_nonzero(np.diff(false.astype(np.int8), prepend=0) > 0))
+        weeks += float(np.ptp(data.end_ms[mine])) / WEEK_MS
+    return runs / weeks if weeks else None
+
+
+def _events(data: Dataset, alarms: Bools) -> Metrics:
+    """How many faults were noticed at all, and how long the first alarm took."""
+    delays_ms, faults = [], 0
+    for mine in _machines(data):
+        faulty, end_ms = data.faulty[mine], data.end_ms[mine]
+        starts = np.flatnonzero(np.diff(faulty.astype(np.int8), prepend=0) > 0)
+        stops = np.flatnonzero(np.diff(faulty.astype(np.int8), append=0) < 0) + 1
+        faults += len(starts)
+        for start, stop in zip(starts, stops, strict=True):
+            raised = np.flatnonzero(alarms[mine][start:stop])
+            if len(raised):
+                delays_ms.append(end_ms[start + raised[0]] - end_ms[start])
+    return {
+        "faults": faults,
+        "event_recall": len(delays_ms) / faults if faults else None,
+        "delay_s": float(np.median(delays_ms)) / 1000 if delays_ms else None,
+    }
+
+
+def _machines(data: Dataset) -> Iterator[NDArray[np.int64]]:
+    """Rows of each machine, in the order of time."""
+    for machine_id in np.unique(data.machine_ids.astype(str)):
+        yield np.flatnonzero(data.machine_ids == machine_id)
