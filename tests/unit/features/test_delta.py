@@ -1,0 +1,104 @@
+"""A stamped batch is in the table once, whatever is repeated, compacted or raced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from features import delta
+from features.errors import FeatureSetMismatchError, StateError
+
+SCHEMA = pa.schema([("machine_id", pa.string()), ("value", pa.float32())])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    delta.create(tmp_path / "new" / "table", SCHEMA, ("machine_id",))
+    return tmp_path / "new" / "table"
+
+
+def batch(value: float) -> pa.Table:
+    return pa.table([["a", "b"], [value, value]], schema=SCHEMA)
+
+
+def values(path: Path) -> list[float]:
+    return sorted(set(delta.dataset(path).to_table().column("value").to_pylist()))
+
+
+def test_a_version_is_appended_once_and_never_after_a_later_one(path: Path) -> None:
+    assert delta.app_version(path, "app") is None
+    assert delta.append(path, delta.stamp(batch(1), "app", 5))
+    assert not delta.append(path, delta.stamp(batch(2), "app", 5))
+    assert not delta.append(path, delta.stamp(batch(3), "app", 4))
+    assert delta.append(path, delta.stamp(batch(4), "another", 1))
+    assert values(path) == [1, 4]
+    assert (delta.app_version(path, "app"), delta.app_version(path, "another")) == (5, 1)
+
+
+def test_an_empty_batch_moves_the_version(path: Path) -> None:
+    assert delta.append(path, delta.stamp(batch(1).slice(0, 0), "app", 7))
+    assert delta.app_version(path, "app") == 7
+    assert values(path) == []
+
+
+def test_without_a_stamp_every_call_appends(path: Path) -> None:
+    assert delta.append(path, batch(1))
+    assert delta.append(path, batch(1))
+    assert delta.dataset(path).count_rows() == 4
+
+
+def test_of_two_writers_with_one_app_id_one_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = delta.open_table(path)
+    assert delta.append(path, delta.stamp(batch(1), "app", 1))
+    monkeypatch.setattr(delta, "open_table", lambda _: stale)
+    with pytest.raises(StateError, match="only writer of app"):
+        delta.append(path, delta.stamp(batch(2), "app", 1))
+    monkeypatch.undo()
+    assert values(path) == [1]
+
+
+def test_a_writer_with_another_app_id_is_no_conflict(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = delta.open_table(path)
+    assert delta.append(path, delta.stamp(batch(1), "app", 1))
+    monkeypatch.setattr(delta, "open_table", lambda _: stale)
+    assert delta.append(path, delta.stamp(batch(2), "other", 1))
+    monkeypatch.undo()
+    assert values(path) == [1, 2]
+
+
+def test_compaction_and_checkpoints_keep_rows_and_versions(path: Path) -> None:
+    for version in range(1, 6):
+        assert delta.append(path, delta.stamp(batch(version), "app", version))
+    assert delta.compact(path) == 10
+    delta.open_table(path).create_checkpoint()
+    delta.open_table(path).cleanup_metadata()
+    assert delta.app_version(path, "app") == 5
+    assert delta.dataset(path).count_rows() == 10
+    assert not delta.append(path, delta.stamp(batch(9), "app", 5))
+
+
+def test_a_reader_keeps_its_version(path: Path) -> None:
+    before = delta.dataset(path)
+    delta.append(path, batch(1))
+    assert before.count_rows() == 0
+
+
+def test_create_leaves_what_is_there(path: Path) -> None:
+    delta.append(path, batch(1))
+    delta.create(path, SCHEMA)
+    assert values(path) == [1]
+
+
+def test_replace_writes_only_what_differs(path: Path) -> None:
+    assert delta.replace(path, batch(1))
+    assert not delta.replace(path, batch(1))
+    wider = batch(2).append_column("text", pa.array(["x", "y"]))
+    assert delta.replace(path, wider)
+    assert delta.dataset(path).to_table().column_names == wider.column_names
+
+
+def test_a_table_that_was_never_made_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(FeatureSetMismatchError, match="`apply` makes"):
+        delta.append(tmp_path / "none", batch(1))
