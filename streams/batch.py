@@ -18,6 +18,8 @@ class Output(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    timestamp_ms: int = 0
+    """Kafka's timestamp; 0: the time of sending."""
 
 
 class Partition(NamedTuple):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -45,3 +48,93 @@ def worker(**given: object) -> None:
 
     settings, plant = read(given)
     asyncio.run(Worker(plant, settings).run())
+
+
+@click.command()
+@with_settings
+def apply(**given: object) -> None:
+    """Make what the plant description asks for: topics, offline tables, Feast definitions. Safe to repeat."""
+    from features.store import Store  # noqa: PLC0415 - imports Feast
+    from streams.topics import ensure_topics  # noqa: PLC0415
+
+    settings, plant = read(given)
+    ensure_topics(plant, settings.bootstrap)
+    Store.open(plant, settings.home_path, settings.redis_url).apply()
+    click.echo(
+        f"{plant.name}: {len(plant.machines)} machines of {len(plant.classes)} classes, ready in {settings.home}"
+    )
+
+
+@click.command()
+@with_settings
+@click.option("--worker", help="Name of this sink among its peers; keep it over restarts.  [HEADRACE_WORKER; 0]")
+def sink(**given: object) -> None:
+    """Write features from their topic to Feast: Delta (offline, exactly once) and Redis (online, newest wins)."""
+    from features.store import Store  # noqa: PLC0415 - imports Feast
+    from streams.sink import Sink  # noqa: PLC0415
+
+    settings, plant = read(given)
+    running = Sink(plant, settings, Store.open(plant, settings.home_path, settings.redis_url))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.stop())
+    running.run()
+
+
+@click.command()
+@with_settings
+@click.argument("event_id")
+def verify(event_id: str, **given: object) -> None:
+    """Recompute an anomaly event's score from the offline store and the registry, bit for bit.
+
+    EVENT_ID may be the first letters of an id. Exit code 1 where the score or a feature differs.
+    """
+    from features.store import Store  # noqa: PLC0415 - imports Feast
+    from streams.verify import find_event  # noqa: PLC0415
+    from streams.verify import verify as recompute  # noqa: PLC0415
+    from training.registry import Registry  # noqa: PLC0415
+
+    settings, plant = read(given)
+    event = find_event(plant, settings.bootstrap, event_id)
+    store = Store.open(plant, settings.home_path, settings.redis_url)
+    verdict = recompute(event, plant, store, Registry(settings.registry))
+    click.echo(f"event   {event.event_id}  {event.machine_id}  window ends {event.window_end_ms}")
+    click.echo(f"score   {event.score!r} in the event, {verdict.score!r} recomputed")
+    click.echo(f"bundle  {event.bundle[:12]}, features that differ: {verdict.differing or 'none'}")
+    click.echo("holds, bit for bit" if verdict.holds else "does NOT hold")
+    sys.exit(0 if verdict.holds else 1)
+
+
+@click.group(name="dead-letters")
+def dead_letters() -> None:
+    """Records that could not be used: look at them, and send them again when the cause is mended."""
+
+
+@dead_letters.command()
+@with_settings
+@click.option("--reason", help="Only these.")
+@click.option("--max", "most", default=20, show_default=True, help="Most letters to show; all are counted.")
+def show(reason: str | None, most: int, **given: object) -> None:
+    """Count dead letters by reason, and show the first ones with what was expected and received."""
+    from streams.letters import read_letters  # noqa: PLC0415
+
+    settings, plant = read(given)
+    counts: Counter[str] = Counter()
+    for letter in read_letters(plant, settings.bootstrap, reason):
+        counts[letter.reason] += 1
+        if counts.total() <= most:
+            click.echo(f"{letter.origin} {letter.offset}  {letter.reason}: {letter.detail}")
+            click.echo(f"    {(letter.value or b'')[:160]!r}")
+    for name, count in counts.most_common():
+        click.echo(f"{count:9,}  {name}")
+    click.echo(f"{counts.total():9,}  in all")
+
+
+@dead_letters.command(name="replay")
+@with_settings
+@click.option("--reason", help="Only these.")
+def replay_again(reason: str | None, **given: object) -> None:
+    """Send dead letters to where they came from again, each once: bytes, key and time as they were."""
+    from streams.letters import replay_letters  # noqa: PLC0415
+
+    settings, plant = read(given)
+    click.echo(f"{replay_letters(plant, settings.bootstrap, reason)} sent again")

@@ -52,6 +52,12 @@ class FeatureBlock(msgspec.Struct, frozen=True, kw_only=True):
             raise HeadraceError(f"features record: expected a feature block, got {error}") from error
         if block.format != FEATURES_FORMAT:
             raise HeadraceError(f"features record: expected format {FEATURES_FORMAT}, got {block.format}")
+        n = len(block.machine_ids)
+        sizes = [len(getattr(block, name)) for name in _TIMES]
+        if not n or set(sizes) != {8 * n} or len(block.values) % (4 * n):
+            raise HeadraceError(
+                f"features record: expected columns of {n} > 0 rows, got {sizes} and {len(block.values)} bytes"
+            )
         return block
 
     def times(self, field: str) -> NDArray[np.int64]:
@@ -113,6 +119,7 @@ def event_id(machine_id: str, rule: str, onset_ms: int) -> str:
     return hashlib.blake2b(f"{machine_id}\0{rule}\0{onset_ms}".encode(), digest_size=16).hexdigest()
 
 
+_TIMES = ("window_start_ms", "window_end_ms", "created_ms", "first_offset", "last_offset")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(FeatureBlock).decode
 _event = msgspec.json.Decoder(AnomalyEvent).decode

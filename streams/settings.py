@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest time between two commits under load."""
     snapshot_s: float = 15.0
     """Seconds between two snapshots of a partition's state."""
+    flush_s: float = 10.0
+    """Longest time the sink keeps features before it writes them to the store."""
     session_timeout_ms: int = 10_000
     """How long the broker waits for a silent worker before others take over."""
     fetch_records: int = 8_000

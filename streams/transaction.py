@@ -61,6 +61,7 @@ class Transaction:
                     output.key,
                     partition=output.partition,
                     headers=list(output.headers) or None,
+                    timestamp=output.timestamp_ms,
                 )
                 return
             except BufferError:  # the queue is full: let it drain

@@ -1,0 +1,77 @@
+"""Dead letters read back: shown to people, and sent again to where they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer
+
+from features.plant import Plant
+from streams.batch import Output, Partition
+from streams.reading import committed_records
+from streams.transaction import Transaction
+
+
+class Letter(NamedTuple):
+    """One dead letter."""
+
+    at: tuple[Partition, int]
+    """Where it is in the dead-letter topic."""
+    key: bytes | None
+    value: bytes | None
+    reason: str
+    detail: str
+    origin: Partition
+    offset: int
+    ingest_ms: int
+
+    @classmethod
+    def of(cls, record: Any) -> Letter:
+        headers = {name: value.decode() for name, value in record.headers() or []}
+        return cls(
+            (Partition(record.topic(), record.partition()), record.offset()),
+            record.key(),
+            record.value(),
+            headers["reason"],
+            headers["detail"],
+            Partition(headers["topic"], int(headers["partition"])),
+            int(headers["offset"]),
+            int(headers["ingest_ms"]),
+        )
+
+
+def read_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Iterator[Letter]:
+    """All dead letters, or those of one reason."""
+    for record in committed_records(bootstrap, plant.topics.dead_letters):
+        letter = Letter.of(record)
+        if reason in (None, letter.reason):
+            yield letter
+
+
+def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> int:
+    """Send dead letters to the partition they came from again, bytes, key and time as they were; returns how many.
+
+    Each letter once, whatever happens: the marker of what was sent is committed in the same transaction. With a
+    `reason` only those are sent; each reason, and "all of them", has a marker of its own.
+    """
+    group = f"{plant.name}-replay-{reason or 'all'}"
+    transaction = Transaction(bootstrap, group)
+    transaction.renew()
+    marker = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    sent = 0
+    try:
+        records = committed_records(bootstrap, plant.topics.dead_letters, group, from_marker=True)
+        for letter in map(Letter.of, records):
+            where, offset = letter.at
+            again = reason in (None, letter.reason)
+            transaction.add([_again(letter)] if again else [], {where: offset + 1})
+            sent += again
+        transaction.commit(marker.consumer_group_metadata())
+    finally:
+        marker.close()
+    return sent
+
+
+def _again(letter: Letter) -> Output:
+    return Output(letter.origin.topic, letter.origin.number, letter.key, letter.value, (), letter.ingest_ms)

@@ -1,0 +1,57 @@
+"""Reading a whole topic once, from its beginning to its present end: for tools, not for the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from features.errors import ServiceError
+
+
+def committed_records(
+    bootstrap: str, topic: str, group: str = "headrace-tools", *, from_marker: bool = False
+) -> Iterator[Any]:
+    """All committed records of a topic, partition by partition in order, up to the end as it is now.
+
+    Args:
+        group: whose marker is read; nothing is committed.
+        from_marker: begin where the group's marker stands instead of at the beginning.
+
+    Raises:
+        ServiceError: Kafka cannot be reached, or has no such topic.
+    """
+    reader = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        found = reader.list_topics(topic, timeout=15).topics[topic]
+        if found.error or not found.partitions:
+            raise ServiceError(f"topic {topic}: expected it at {bootstrap}, got {found.error}")
+        partitions = [TopicPartition(topic, number, 0) for number in found.partitions]
+        if from_marker:
+            partitions = [
+                TopicPartition(topic, p.partition, max(p.offset, 0)) for p in reader.committed(partitions, 15)
+            ]
+        reader.assign(partitions)
+        open_ends = len(partitions)
+        while open_ends:
+            for record in reader.consume(1000, 1.0):
+                if record.error() is None:
+                    yield record
+                elif record.error().name() == "_PARTITION_EOF":
+                    open_ends -= 1
+                else:
+                    raise KafkaException(record.error())
+    except KafkaException as error:
+        raise ServiceError(f"topic {topic} at {bootstrap}: {error.args[0].str()}") from error
+    finally:
+        reader.close()
