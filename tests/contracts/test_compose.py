@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from embedded.kafka import MAX_MESSAGE_BYTES
+from streams.cli import COMMANDS
 from streams.settings import PREFIX, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,11 @@ def test_settings_exist_and_read(compose: dict[str, Any]) -> None:
         given = {name: value for name, value in service.get("environment", {}).items() if name.startswith(PREFIX)}
         assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.__struct_fields__)
         Settings.read(given)
+
+
+def test_commands_exist(compose: dict[str, Any]) -> None:
+    built = [service for service in compose["services"].values() if service["image"].startswith("headrace:")]
+    assert {service["command"][0] for service in built} == {"apply", "worker", "sink", "train"} & COMMANDS.keys()
 
 
 def test_workers_have_names_of_their_own(compose: dict[str, Any]) -> None:
