@@ -60,9 +60,7 @@ def apply(**given: object) -> None:
     settings, plant = read(given)
     ensure_topics(plant, settings.bootstrap)
     Store.open(plant, settings.home_path, settings.redis_url).apply()
-    click.echo(
-        f"{plant.name}: {len(plant.machines)} machines of {len(plant.classes)} classes, ready in {settings.home}"
-    )
+    click.echo(f"{plant.name}: {len(plant.machines)} machines of {len(plant.classes)} classes, in {settings.home}")
 
 
 @click.command()
