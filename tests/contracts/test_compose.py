@@ -49,7 +49,7 @@ def test_settings_exist_and_read(compose: dict[str, Any]) -> None:
 
 def test_commands_exist(compose: dict[str, Any]) -> None:
     built = [service for service in compose["services"].values() if service["image"].startswith("headrace:")]
-    assert {service["command"][0] for service in built} == {"apply", "worker", "sink", "train"} & COMMANDS.keys()
+    assert {service["command"][0] for service in built} <= COMMANDS.keys()
 
 
 def test_workers_have_names_of_their_own(compose: dict[str, Any]) -> None:
