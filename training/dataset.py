@@ -52,7 +52,9 @@ class Dataset:
 
     @property
     def faulty(self) -> NDArray[np.bool_]:
-        return self.labels == labels.FAULTY
+        """(n,) True where the machine was faulty."""
+        found: NDArray[np.bool_] = self.labels == labels.FAULTY
+        return found
 
     @property
     def clear(self) -> Dataset:

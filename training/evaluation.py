@@ -22,7 +22,7 @@ T = TypeVar("T", bound=np.generic)
 
 FLOORS = {"plain": {"f1": 0.80, "far+mar": 43}, "recovery": {"f1": 0.84, "far": 15, "mar": 21, "nab": 32}}
 GOALS = {"plain": {"f1": 0.84, "far": 15, "mar": 19}, "recovery": {"f1": 0.88, "far": 8, "mar": 14, "nab": 40}}
-ROOT_FLOOR = 22
+ROOT_FLOOR, ROOT_GOAL = 22, 26
 
 
 @dataclass(frozen=True)

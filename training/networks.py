@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
 
 from training import runtime
 from training.detectors.autoencoder import Autoencoder, Dense
 from training.scaler import Array
+
+Matrix = NDArray[np.float64]
 
 
 def dense_model(layers: Sequence[Dense], activations: Sequence[str]) -> Any:
@@ -22,23 +26,44 @@ def dense_model(layers: Sequence[Dense], activations: Sequence[str]) -> Any:
 
 
 def novelty_model(members: Sequence[tuple[Autoencoder, Dense]]) -> Any:
-    """Mean over members of |e W + b|², e being an autoencoder's errors and (W, b) its whitening; (n, p) to (n, 1)."""
+    """Mean over members of |e W + b|², e being an autoencoder's errors and (W, b) its whitening; (n, p) to (n, 1).
+
+    All members run side by side in one wide network. What follows the last relu is linear, so that restoring,
+    subtracting and whitening fold into one layer over [input, hidden, latents]: with input x, hidden h, latents l, and
+    residuals x - (h K + c), a member's e W is x W_r - (h K + c) W_r + l W_l.
+    """
     keras = runtime.keras()
     given = keras.Input((members[0][0].layers[0].kernel.shape[0],), name="scaled")
-    scores = [_distance(given, member, whitening, f"m{i}") for i, (member, whitening) in enumerate(members)]
-    score = keras.layers.Average(name="score")(scores) if len(scores) > 1 else scores[0]
-    return keras.Model(given, score, name="novelty")
+    into, encode, out, _ = zip(*(member.layers for member, _ in members), strict=True)
+    wide = Dense(np.hstack([layer.kernel for layer in into]), np.hstack([layer.bias for layer in into]))
+    latent = _dense(_side_by_side(encode), "latent")(_dense(wide, "into", "relu")(given))
+    hidden = _dense(_side_by_side(out), "out", "relu")(latent)
+    everything = keras.layers.Concatenate(name="everything")([given, hidden, latent])
+    white = _dense(_folded(members), "white")(everything)
+    return keras.Model(given, keras.layers.Dot(axes=1, name="score")([white, white]), name="novelty")
 
 
-def _distance(given: Any, member: Autoencoder, whitening: Dense, name: str) -> Any:
-    layers = runtime.keras().layers
-    into, encode, out, decode = member.layers
-    latent = _dense(encode, f"{name}_encode")(_dense(into, f"{name}_into", "relu")(given))
-    restored = _dense(decode, f"{name}_decode")(_dense(out, f"{name}_out", "relu")(latent))
-    residual = layers.Subtract(name=f"{name}_residual")([given, restored])
-    errors = layers.Concatenate(name=f"{name}_errors")([residual, latent])
-    white = _dense(whitening, f"{name}_white")(errors)
-    return layers.Dot(axes=1, name=f"{name}_distance")([white, white])
+def _side_by_side(layers: Sequence[Dense]) -> Dense:
+    """One layer that does what each does, on its own part of the input."""
+    kernel = linalg.block_diag(*(layer.kernel for layer in layers))
+    return Dense(kernel.astype(np.float32), np.hstack([layer.bias for layer in layers]))
+
+
+def _folded(members: Sequence[tuple[Autoencoder, Dense]]) -> Dense:
+    """Kernel over [input, hidden, latents], and bias, of all members' whitened errors, divided by √members."""
+    parts = [_folded_member(member, whitening) for member, whitening in members]
+    of_input, of_hidden, of_latent, bias = zip(*parts, strict=True)
+    kernel = np.vstack([np.hstack(of_input), linalg.block_diag(*of_hidden), linalg.block_diag(*of_latent)])
+    root = np.sqrt(len(members))
+    return Dense((kernel / root).astype(np.float32), (np.hstack(bias) / root).astype(np.float32))
+
+
+def _folded_member(member: Autoencoder, whitening: Dense) -> tuple[Matrix, Matrix, Matrix, Matrix]:
+    decode = member.layers[3]
+    inputs = len(decode.bias)
+    of_residual, of_latent = np.split(whitening.kernel.astype(np.float64), [inputs])
+    restored, offset = decode.kernel @ of_residual, decode.bias @ of_residual
+    return of_residual, -restored, of_latent, whitening.bias - offset
 
 
 def _dense(weights: Dense, name: str, activation: str = "linear") -> Any:

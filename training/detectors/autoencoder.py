@@ -67,14 +67,17 @@ def untrained(inputs: int, latents: int, seed: int) -> Autoencoder:
     return Autoencoder(tuple(glorot(rng, i, o) for i, o in pairwise(sizes)))  # type: ignore[arg-type] # four pairs of five sizes
 
 
-def train(tasks: Sequence[Task], seed: int) -> tuple[list[Autoencoder], Array]:
+def train(tasks: Sequence[Task], seed: int, trained: bool = True) -> tuple[list[Autoencoder], Array]:
     """One autoencoder per task, and the losses (records, tasks) on the way.
 
-    The tasks have the same number of inputs; the same tasks and seed give the same weights, bit for bit.
+    The tasks have the same number of inputs; the same tasks and seed give the same weights, bit for bit. Not
+    `trained`: as before the first step.
     """
     most = max(task.latents for task in tasks)
     inputs = tasks[0].rows.shape[1]
     starts = [untrained(inputs, task.latents, seed) for task in tasks]
+    if not trained:
+        return starts, np.empty((0, len(tasks)), np.float32)
     model = _grouped(len(tasks), inputs, [task.latents for task in tasks])
     model.set_weights(_stack(starts, most))
     losses = _descend(model, [task.rows for task in tasks], seed)

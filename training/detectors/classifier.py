@@ -64,8 +64,15 @@ def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detec
     return Detector("classifier", feature_set, feature_set.names, scaler, model, theta, seed, losses)
 
 
-def untrained(inputs: int, seed: int) -> Any:
-    """The network before its first step."""
+def untrained(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detector:
+    """The network before its first step, for comparison; θ is its best one on the very rows it is given."""
+    scaler, model = Scaler.fit(data.values), _network(data.values.shape[1], seed)
+    theta = threshold.cheapest(_predict(model, scaler(data.values)), data.labels, cost)
+    return Detector("classifier", feature_set, feature_set.names, scaler, model, theta, seed)
+
+
+def _network(inputs: int, seed: int) -> Any:
+    """Glorot-uniform kernels and zero biases."""
     rng, sizes = np.random.default_rng(seed), (inputs, *SIZES)
     layers: list[Dense] = [glorot(rng, i, o) for i, o in pairwise(sizes)]
     return networks.dense_model(layers, ACTIVATIONS)
@@ -91,7 +98,7 @@ def _train(data: Labelled, seed: int) -> tuple[Scaler, Any, dict[str, Array]]:
     old, new = data.take(~newest), data.take(newest)
     stop = old.both and new.both
     scaler = Scaler.fit(data.values)
-    model = untrained(data.values.shape[1], seed)
+    model = _network(data.values.shape[1], seed)
     model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
     early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     part = old if stop else data

@@ -21,13 +21,16 @@ from training.detectors.base import Detector, columns
 from training.detectors.covariance import Matrix
 from training.scaler import Array, Scaler
 
-MEMBERS = 3
+MEMBERS = 5
 """Autoencoders whose scores are averaged: a score should not hang on one random start."""
 BLOCKS = 4
 """Held-out blocks; they cover the second half of the rows."""
 EXPLAINED = 0.85
 """Part of the variance that the latents have room for."""
 FEWEST_ROWS = 16
+WHOLE = 0.9
+"""Samples of a window's fullest channel, relative to the usual number, below which it is not learned from: the first
+windows of a machine, and those around a gap, are wider spread than the rest."""
 AT_ONCE = 64
 """Machines trained in one Keras model."""
 
@@ -37,18 +40,19 @@ def inputs_of(feature_set: FeatureSet) -> tuple[str, ...]:
     return tuple(f"{channel}__mean" for channel in feature_set.channels)
 
 
-def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0) -> Detector:
+def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0, trained: bool = True) -> Detector:
     """`fit_many` for one matrix (n, features)."""
-    return fit_many(feature_set, {"": values}, seed, overlap)[""]
+    return fit_many(feature_set, {"": values}, seed, overlap, trained)[""]
 
 
 def fit_many(
-    feature_set: FeatureSet, matrices: Mapping[str, Array], seed: int, overlap: float = 1.0
+    feature_set: FeatureSet, matrices: Mapping[str, Array], seed: int, overlap: float = 1.0, trained: bool = True
 ) -> dict[str, Detector]:
     """One detector per matrix (n, features) of normal running, rows in the order of time.
 
     Args:
         overlap: windows that share a sample (length / hop): so many neighbouring rows tell the same.
+        trained: False leaves the networks as they start, for comparison; their limits are found as ever.
 
     Raises:
         HeadraceError: a matrix has too few rows, or nothing in it moves.
@@ -58,8 +62,9 @@ def fit_many(
     found: dict[str, Detector] = {}
     for first in range(0, len(names), AT_ONCE):
         some = names[first : first + AT_ONCE]
-        normals = [_Normal(name, matrices[name][:, at]) for name in some]
-        runs = [autoencoder.train([t for n in normals for t in n.tasks], seed * MEMBERS + m) for m in range(MEMBERS)]
+        normals = [_Normal(name, _whole(feature_set, matrices[name])[:, at]) for name in some]
+        tasks = [task for normal in normals for task in normal.tasks]
+        runs = [autoencoder.train(tasks, seed * MEMBERS + member, trained) for member in range(MEMBERS)]
         for i, normal in enumerate(normals):
             mine = slice(i * (BLOCKS + 1), (i + 1) * (BLOCKS + 1))
             model = networks.novelty_model([normal.member(chain[mine], overlap) for chain, _ in runs])
@@ -105,28 +110,27 @@ class _Normal:
             for model, (past, end) in zip(chain, pairwise(self._ends), strict=False)
         ]
         white = covariance.whitening(np.vstack(held_out), overlap)
-        mean, spread = self._usual(chain[-1].errors(self._rows))
-        kernel = np.zeros((len(mean), len(white)))
-        kernel[self._used] = white / spread[self._used, None]
-        return chain[-1], Dense(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))
+        kernel = np.zeros((len(self._used), len(white)))
+        kernel[self._used] = white
+        mean = chain[-1].errors(self._rows).mean(0, dtype=np.float64)
+        return chain[-1], Dense(kernel, -mean @ kernel)
 
     def _judged(self, model: Autoencoder, past: int, end: int) -> Matrix:
         """Errors (end, q) of rows before `end` by a model of the rows before `past`, less that model's usual errors."""
         errors = model.errors(self._rows[:end])
-        mean, spread = self._usual(errors[:past])
-        judged: Matrix = ((errors - mean) / spread)[:, self._used]
+        judged: Matrix = (errors - errors[:past].mean(0, dtype=np.float64))[:, self._used]
         return judged
-
-    def _usual(self, errors: Array) -> tuple[Matrix, Matrix]:
-        """Mean and unit (p + k,) of errors on training rows; latents have no unit but their own spread."""
-        spread = np.ones(errors.shape[1])
-        spread[-self._latents :] = errors[:, -self._latents :].std(0) + covariance.TINY
-        return errors.mean(0, dtype=np.float64), spread
 
     @property
     def _used(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """(p + k,) False for residuals of inputs that never moved."""
         return np.concatenate([self.scaler.live, np.ones(self._latents, bool)])
+
+
+def _whole(feature_set: FeatureSet, values: Array) -> Array:
+    """The rows (n, features) whose windows are not much emptier than usual."""
+    fullest = values[:, columns(feature_set, tuple(f"{channel}__count" for channel in feature_set.channels))].max(1)
+    return values[fullest >= WHOLE * np.median(fullest)] if len(values) else values
 
 
 def _latents(rows: Array) -> int:

@@ -1,0 +1,215 @@
+"""The commands `train`, `registry` and `eval`: they read options and call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from features.plant import Plant
+from features.schema import FeatureSet
+from training.registry import Registry
+
+console = Console()
+DAY = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
+
+
+def _option(name: str, default: str, text: str) -> Callable[..., Any]:
+    """An option that the environment can give, as every process of Headrace understands it."""
+    envvar = "HEADRACE_" + name.strip("-").replace("-", "_").upper()
+    shown = f"{text}  [{envvar}; {default}]"
+    return click.option(name, default=default, envvar=envvar, help=shown)
+
+
+_plant = _option("--plant", "plant.yaml", "Plant description.")
+_home = _option("--home", ".headrace", "Folder of tables, registry and reports.")
+_redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
+
+
+@click.command()
+@_plant
+@_home
+@_redis
+@click.option("--class", "class_name", help="Machine class to learn.  [default: the plant's only one]")
+@click.option("--machine", "machine_id", help="Train a bundle for this machine alone.")
+@click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", "novelty", "classifier"]),
+    default="auto",
+    show_default=True,
+    help="auto: a classifier where the labels hold five faults or more to learn from.",
+)
+@click.option("--from", "start", type=click.DateTime(DAY), help="First window end to use (UTC).")
+@click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
+@click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
+@click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
+def train(
+    *,
+    plant: str,
+    home: str,
+    redis_url: str,
+    class_name: str | None,
+    machine_id: str | None,
+    labels: str | None,
+    kind: Literal["auto", "novelty", "classifier"],
+    start: datetime | None,
+    end: datetime | None,
+    seed: int,
+    no_promote: bool,
+) -> None:
+    """Learn from what was seen, and let the workers use it.
+
+    Reads the windows of a machine class from the offline store, trains a detector on the older three quarters of them,
+    judges it on the rest, and promotes it if it costs no more than the champion. Workers take it over as they run.
+
+    Without --labels the windows count as normal running: give a --from and --to in which nothing was wrong. Labels are
+    one fault a line, as the simulator writes them:
+
+    \b
+      {"machine_id": "P-101", "kind": "machine_fault", "fault": "cavitation", "onset_ms": 1760000000000, "end_ms": null}
+
+    \b
+      headrace train --class pump --from 2026-01-01 --to 2026-02-01
+      headrace train --class pump --labels truth.jsonl
+      headrace train --class pump --machine P-101
+    """
+    from features.store import Store  # noqa: PLC0415 - slow to import; --help is not
+    from training import labels as truth  # noqa: PLC0415
+    from training.pipeline import Plan, run  # noqa: PLC0415
+
+    described, folder = Plant.load(plant), Path(home)
+    plan = Plan(
+        _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote
+    )
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("opening the store", total=None)
+        outcome = run(
+            plan,
+            described,
+            Store.open(described, folder, redis_url),
+            Registry(folder / "registry"),
+            folder / "reports",
+            faults=truth.read(labels) if labels else (),
+            say=lambda text: progress.update(task, description=text),
+        )
+    console.print(_metrics_table(outcome.metrics))
+    bundle = outcome.bundle
+    state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
+    console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
+    console.print(f"θ = {bundle.card.threshold:.4g}; plots in {outcome.report}", highlight=False, soft_wrap=True)
+
+
+def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:
+    table = Table("judged on later windows", *metrics, title_justify="left")
+    for name in metrics["detector"]:
+        table.add_row(name.replace("_", " "), *(_number(found[name]) for found in metrics.values()))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _class(plant: Plant, class_name: str | None, machine_id: str | None) -> str:
+    """The class to train: given, the machine's, or the only one."""
+    if class_name is not None:
+        FeatureSet.of(plant, class_name)
+        return class_name
+    if machine_id is not None:
+        return plant.machine(machine_id).class_
+    if len(plant.classes) > 1:
+        raise click.UsageError(f"--class: expected one of {', '.join(plant.classes)}")
+    return next(iter(plant.classes))
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)
+
+
+@click.group()
+def registry() -> None:
+    """Show and change which bundle scores which machines.
+
+    A scope is a machine class (pump) or one machine of it (pump/P-101), which wins over its class. Workers follow
+    as they run, and every anomaly event says which bundle scored it.
+    """
+
+
+@registry.command("list")
+@_home
+def list_(home: str) -> None:
+    """Show all bundles and the promotions of each scope."""
+    store = Registry(Path(home) / "registry")
+    champions = {scope: store.champion(scope) for scope in store.champions()}
+    table = Table("bundle", "kind", "serves", "θ", "trained on", "champion of")
+    for name in store.hashes():
+        card = store.get(name).card
+        span = "–" if card.trained_on_ms is None else " to ".join(_day(ms) for ms in card.trained_on_ms)
+        scopes = ", ".join(scope for scope, champion in champions.items() if champion == name)
+        serves = card.machine_class if card.machine_id is None else f"{card.machine_class}/{card.machine_id}"
+        table.add_row(name[:12], card.kind, serves, f"{card.threshold:.4g}", span, scopes)
+    console.print(table)
+
+
+@registry.command()
+@_plant
+@_home
+@click.argument("scope")
+@click.argument("bundle")
+@click.option("--effective-at", type=click.DateTime(DAY), help="Windows that end then (UTC) or later.  [default: all]")
+def promote(plant: str, home: str, scope: str, bundle: str, effective_at: datetime | None) -> None:
+    """Let BUNDLE (the beginning of its hash) score the machines of SCOPE."""
+    store, since = Registry(Path(home) / "registry"), _utc(effective_at)
+    found = store.find(bundle)
+    since_ms = 0 if since is None else round(since.timestamp() * 1000)
+    store.promote(scope, found, since_ms, FeatureSet.of(Plant.load(plant), scope.partition("/")[0]))
+    click.echo(f"{scope}: {found[:12]} is champion")
+
+
+@registry.command("roll-back")
+@_home
+@click.argument("scope")
+def roll_back(home: str, scope: str) -> None:
+    """Take the newest promotion of SCOPE back; the one before it serves again."""
+    store = Registry(Path(home) / "registry")
+    gone = store.roll_back(scope)
+    left = store.champion(scope)
+    click.echo(f"{scope}: took back {gone.bundle_hash[:12]}; champion is {left[:12] if left else 'none'}")
+
+
+def _day(time_ms: int) -> str:
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+@click.command("eval")
+@click.option(
+    "--data",
+    default="../shared/data",
+    envvar="HEADRACE_DATA",
+    show_default=True,
+    help="Folder of the public data sets.",
+)
+@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Trainings to average.")
+@click.option("--hydraulic/--no-hydraulic", default=True, show_default=True, help="Also the hydraulic rig (slower).")
+def eval_(data: str, seeds: int, hydraulic: bool) -> None:
+    """Measure the detectors on public data, beside floors and goals.
+
+    SKAB: trained on the first 400 rows of each run, limits from these rows alone, micro-averaged; F1, false and missed
+    alarm rate (%), NAB (standard), and how often the right channel is named first. The last line is one JSON object.
+    Exit code 2: the data are not there.
+    """
+    from training.scoreboard import measure  # noqa: PLC0415 - slow to import; --help is not
+
+    if not (Path(data) / "skab").is_dir():
+        click.echo(
+            f"eval: expected the public data sets under {data} (--data or HEADRACE_DATA), got no folder skab", err=True
+        )
+        raise SystemExit(2)
+    click.echo(measure(Path(data), range(seeds), hydraulic, console))

@@ -1,0 +1,68 @@
+"""What `headrace eval` prints: figures beside floors and goals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from training.evaluation import FLOORS, GOALS, ROOT_FLOOR, ROOT_GOAL, Figures, SkabResult, evaluate_skab
+from training.protocols import hydraulic
+
+
+def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Console) -> str:
+    """Run everything that has its data, print tables, and return one line of JSON."""
+    result: dict[str, object] = {"seeds": len(seeds)}
+    skab = evaluate_skab(data / "skab", seeds, console.print)
+    console.print(_skab_table(skab))
+    result["skab"] = skab.as_dict()
+    rig = None
+    if with_hydraulic and (data / "hydraulic").is_dir():
+        console.print("hydraulic rig: four conditions, five blocked folds")
+        rig = hydraulic.macro_f1(*hydraulic.read(data / "hydraulic"), seed=seeds[0])
+        console.print(_rig_table(rig))
+    else:
+        console.print("hydraulic rig: not measured")
+    result["hydraulic_macro_f1"] = rig
+    return msgspec.json.encode(result).decode()
+
+
+def _skab_table(result: SkabResult) -> Table:
+    table = Table("SKAB, causal", "F1", "FAR %", "MAR %", "FAR + MAR", "NAB", title_justify="left")
+    for name, found in (("plain", result.plain), ("recovery", result.recovery)):
+        table.add_row(f"recovery {'on' if name == 'recovery' else 'off'}, mean", *_row(found))
+        table.add_row("  floor", *_bounds(FLOORS[name], "≥", "≤"))
+        table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
+    table.caption = (
+        f"root channel named first: {np.mean(result.roots):.1f} of {result.of_roots} "
+        f"(floor {ROOT_FLOOR}, goal {ROOT_GOAL}); always-alarm has F1 .698"
+    )
+    return table
+
+
+def _row(found: list[Figures]) -> list[str]:
+    columns = [
+        ("{:.3f}", [figure.f1 for figure in found]),
+        ("{:.1f}", [figure.far for figure in found]),
+        ("{:.1f}", [figure.mar for figure in found]),
+        ("{:.1f}", [figure.far + figure.mar for figure in found]),
+        ("{:.1f}", [figure.nab for figure in found]),
+    ]
+    return [f"{form.format(np.mean(c))} ({form.format(min(c))}–{form.format(max(c))})" for form, c in columns]
+
+
+def _bounds(limits: dict[str, float], at_least: str, at_most: str) -> list[str]:
+    signs = {"f1": at_least, "far": at_most, "mar": at_most, "far+mar": at_most, "nab": at_least}
+    return [f"{sign} {limits[name]:g}" if name in limits else "" for name, sign in signs.items()]
+
+
+def _rig_table(rig: dict[str, float]) -> Table:
+    table = Table("hydraulic rig, macro-F1", *hydraulic.CONDITIONS, title_justify="left")
+    table.add_row("measured", *(f"{rig[name]:.3f}" for name in hydraulic.CONDITIONS))
+    table.add_row("  floor", *(f"{hydraulic.FLOORS[name]:g}" for name in hydraulic.CONDITIONS))
+    table.add_row("  goal", *(f"{hydraulic.GOALS[name]:g}" for name in hydraulic.CONDITIONS))
+    return table
