@@ -182,7 +182,7 @@ def _join_view(
     where = _between(times[0], earliest, at_us.max(initial=0)) & pc.field(key).isin(machines)
     table = delta.dataset(source.path)
     known = table.to_table([key, *times], filter=where)
-    codes = _codes(asked.column(asked_key), machines, missing=-2)
+    codes = _codes(asked.column(asked_key), machines)
     cutoff = known_by_then and len(times) > 1
     row = _history(known, machines, key, times).newest_visible(codes, at_us, ttl_us, known_by_then=cutoff)
     return _take(table.scanner(features, filter=where), row)
@@ -199,14 +199,12 @@ def _take(rows: pads.Scanner, index: NDArray[np.int64]) -> pa.Table:
 def _history(known: pa.Table, machines: pa.Array, key: str, times: Sequence[str]) -> History:
     """`times` names the event time and, if there is one, the created time."""
     event, *created = (known.column(name).cast(TIMESTAMP).cast(pa.int64()).to_numpy() for name in times)
-    return History(
-        _codes(known.column(key), machines, missing=-1), event, created[0] if created else np.zeros_like(event)
-    )
+    return History(_codes(known.column(key), machines), event, created[0] if created else np.zeros_like(event))
 
 
-def _codes(column: pa.ChunkedArray, machines: pa.Array, missing: int) -> NDArray[np.int64]:
-    """Place of each value among the machines; `missing` where it is none of them."""
-    codes: NDArray[np.int64] = pc.index_in(column, machines).fill_null(missing).cast(pa.int64()).to_numpy()
+def _codes(column: pa.ChunkedArray, machines: pa.Array) -> NDArray[np.int64]:
+    """Place of each value among the machines; -1 where it is null."""
+    codes: NDArray[np.int64] = pc.index_in(column, machines).fill_null(-1).cast(pa.int64()).to_numpy()
     return codes
 
 

@@ -91,7 +91,8 @@ class Store:
             ServiceError: Redis does not answer; the rows are offline already.
         """
         check_rows(self._set(class_name), rows, round(self._plant.limits.future_s * 1000))
-        view, provider, written = self._view(class_name), self._feast.provider, list[int]()
+        view, provider = self._view(class_name), self._feast.provider
+        written: list[int] = []
         stamped = delta.stamp(rows, _app(partition), last_offset + 1)
         provider.offline_write_batch(self._feast.config, view, stamped, written.append)
         provider.ingest_arrow(view, rows)
@@ -126,8 +127,8 @@ class Store:
     ) -> pd.DataFrame:
         """Newest features by `get_online_features`: machine_id, features (None: all; float32), attributes; row by row.
 
-        A machine that was never written has NaN, as has one that fell silent long ago its last values: Feast does not
-        apply the ttl here. `online_array` tells their times.
+        A machine that was never written has NaN; one that fell silent keeps its last values, for Feast applies no ttl
+        here: `online_array` tells how old they are.
         """
         names = self._names(class_name, features)
         refs = self._refs(class_name, names, attributes)

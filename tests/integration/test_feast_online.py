@@ -124,6 +124,7 @@ CASES: dict[str, Callable[[tuple[str, ...]], list[pd.DataFrame]]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Discarding nonzero nanoseconds")  # Feast's own
 @pytest.mark.parametrize("case", CASES)
 def test_push_leaves_feasts_own_bytes(pair: Pair, case: str) -> None:
     pair.clear()

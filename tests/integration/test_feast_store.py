@@ -157,18 +157,20 @@ def test_history_shows_what_was_known_then_or_the_very_windows(store: Store) -> 
     store.write("pump", rows(["p-1", "p-1"], [T, T + 10_000], [[1], [2]]), partition=0, last_offset=1)
     asked = pd.DataFrame(
         {
-            "machine_id": ["p-1"] * 5 + ["p-9"],
-            "event_timestamp": [at(T + ms) for ms in (-1, 0, 500, 10_000, 90_000_000, 500)],
-            "label": range(6),
+            "machine_id": ["p-1"] * 5 + ["p-9", None],
+            "event_timestamp": [at(T + ms) for ms in (-1, 0, 500, 10_000, 90_000_000, 500, 500)],
+            "label": range(7),
         }
     )
     then = store.historical("pump", asked, ["temp__mean"], ["site", "kw"])
     assert then.columns.tolist() == ["machine_id", "event_timestamp", "label", "temp__mean", "site", "kw"]
-    np.testing.assert_array_equal(then["temp__mean"], np.array([np.nan, np.nan, 1, 1, np.nan, np.nan], np.float32))
-    assert then["site"].tolist() == ["north"] * 5 + [None]
-    assert then["label"].tolist() == list(range(6))
+    np.testing.assert_array_equal(
+        then["temp__mean"], np.array([np.nan, np.nan, 1, 1, np.nan, np.nan, np.nan], np.float32)
+    )
+    assert then["site"].tolist() == ["north"] * 5 + [None, None]
+    assert then["label"].tolist() == list(range(7))
     now = store.historical("pump", asked, ["temp__mean"], known_by_then=False)
-    np.testing.assert_array_equal(now["temp__mean"], np.array([np.nan, 1, 1, 2, np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(now["temp__mean"], np.array([np.nan, 1, 1, 2, np.nan, np.nan, np.nan], np.float32))
 
 
 def test_history_agrees_with_a_plain_search(store: Store) -> None:

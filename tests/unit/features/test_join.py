@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from features.join import History, Ints
 
 Row = tuple[int, int, int]
-rows = st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 20), st.integers(-5, 25)), max_size=30)
-questions = st.lists(st.tuples(st.integers(0, 4), st.integers(-8, 30)), max_size=15)
+rows = st.lists(st.tuples(st.integers(0, 2), st.integers(-3, 6), st.integers(-3, 9)), max_size=20)
+questions = st.lists(st.tuples(st.integers(0, 3), st.integers(-4, 12)), max_size=15)
 
 
 def history(table: list[Row]) -> History:
@@ -30,7 +30,7 @@ def newest(table: list[Row], machine: int, at: int, ttl: int | None, known_by_th
     return max(visible)[2] if visible else -1
 
 
-@given(rows, questions, st.none() | st.integers(0, 10), st.booleans())
+@given(rows, questions, st.none() | st.integers(0, 5), st.booleans())
 def test_newest_visible_is_the_largest_visible_event_and_created(
     table: list[Row], asked: list[tuple[int, int]], ttl: int | None, known_by_then: bool
 ) -> None:
@@ -49,6 +49,11 @@ def test_a_row_is_known_from_its_very_created_time_on() -> None:
     one = history([(0, 10, 12)])
     at = np.array([11, 12])
     assert one.newest_visible(np.zeros(2, np.int64), at, None, known_by_then=True).tolist() == [-1, 0]
+
+
+def test_a_row_counts_to_the_very_end_of_its_ttl() -> None:
+    one = history([(0, 10, 10)])
+    assert one.newest_visible(np.zeros(2, np.int64), np.array([15, 16]), 5, known_by_then=False).tolist() == [0, -1]
 
 
 def test_a_late_correction_does_not_hide_a_newer_row() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from datetime import timedelta
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 from feast.types import Float32, String
 
-from features.errors import PlantError
+from features.errors import HeadraceError, PlantError
 from features.plant import Plant
 from features.rows import schema_of
 from features.schema import FeatureSet
+from features.store import REPO
 from features.views import attribute_rows, define, table_of
 
 PLANT = """
@@ -86,6 +88,17 @@ def test_attributes_are_the_union_of_the_machines(plant: Plant) -> None:
 def test_attributes_that_contradict_are_refused(wrong: str) -> None:
     with pytest.raises(PlantError, match="machine s-1: expected attribute"):
         attribute_rows(Plant.parse(PLANT.replace("kw: 7", wrong)))
+
+
+def test_the_repository_wants_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = str(REPO / "definitions.py")
+    (tmp_path / "plant.yaml").write_text(PLANT)
+    monkeypatch.setenv("HEADRACE_PLANT", str(tmp_path / "plant.yaml"))
+    monkeypatch.setenv("HEADRACE_HOME", ".headrace")
+    with pytest.raises(HeadraceError, match="HEADRACE_HOME: expected an absolute path"):
+        runpy.run_path(definitions)
+    monkeypatch.setenv("HEADRACE_HOME", str(tmp_path))
+    assert "pump_telemetry" in runpy.run_path(definitions)
 
 
 def test_the_door_to_feast_is_cheap_to_import() -> None:
