@@ -113,7 +113,7 @@ class _Normal:
         kernel = np.zeros((len(self._used), len(white)))
         kernel[self._used] = white
         mean = chain[-1].errors(self._rows).mean(0, dtype=np.float64)
-        return chain[-1], Dense(kernel, -mean @ kernel)
+        return chain[-1], Dense(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))
 
     def _judged(self, model: Autoencoder, past: int, end: int) -> Matrix:
         """Errors (end, q) of rows before `end` by a model of the rows before `past`, less that model's usual errors."""
