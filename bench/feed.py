@@ -1,6 +1,6 @@
 """Endless telemetry as fast as a consumer group takes it, in a process of its own.
 
-`python -m bench.feed BOOTSTRAP TOPIC GROUP SECONDS`
+`python -m bench.feed BOOTSTRAP TOPIC GROUP`, until it is stopped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import count
 
 from bench.job import START_MS, WINDOW_ROUNDS, machine_id
 from bench.telemetry import encode, telemetry
-from bench.topics import Topics, producer
+from bench.topics import POLL_S, Topics, producer
 
 BACKLOG = 400_000
 """Records that wait for the group: enough for full load, few enough for a small disk."""
@@ -31,23 +31,19 @@ def endless() -> Iterator[list[tuple[str, bytes]]]:
         ]
 
 
-def feed(bootstrap: str, topic: str, group: str, seconds: float) -> None:
-    """Keep `BACKLOG` records waiting for the group, for so many seconds."""
+def feed(bootstrap: str, topic: str, group: str) -> None:
+    """Keep `BACKLOG` records waiting for the group."""
     out, topics = producer(bootstrap), Topics(bootstrap)
-    deadline, sent, looked_s, committed = time.monotonic() + seconds, 0, 0.0, 0
+    sent = committed = 0
     for keyed in endless():
         for key, value in keyed:
             out.produce(topic, value, key)
         sent += len(keyed)
         out.poll(0)
         while sent - committed > BACKLOG:
-            now = time.monotonic()
-            time.sleep(max(0.0, looked_s + 0.1 - now))
-            looked_s, committed = time.monotonic(), topics.committed(group, topic)
-            if now > deadline:
-                out.purge()
-                return
+            time.sleep(POLL_S)
+            committed = topics.committed(group, topic)
 
 
 if __name__ == "__main__":
-    feed(sys.argv[1], sys.argv[2], sys.argv[3], float(sys.argv[4]))
+    feed(*sys.argv[1:])

@@ -23,7 +23,7 @@ from bench.reference import network
 from bench.site import HeadraceJob, Site
 from bench.stand import Stand
 from bench.telemetry import MEAN, Round, encode
-from bench.topics import POLL_S, append, reader
+from bench.topics import append, reader
 from features.plant import Window
 
 EVERY_RECORD = Window(length_rows=15, hop_rows=1)
@@ -74,10 +74,7 @@ def run(stand: Stand, maximum_rounds: int, seconds: float = 30.0) -> Latency:
 
 
 def _maximum_per_s(stand: Stand, rounds: int) -> float:
-    topic = f"bench.raw.{rounds}"
-    if not stand.topics.exists(topic):
-        stand.topics.fill(topic, rounds)
-    site = _site(stand, "bench_latency_maximum", topic)
+    site = _site(stand, "bench_latency_maximum", stand.topics.telemetry(rounds))
     found = measure.run(HeadraceJob(site), records_of(rounds), None, stand.broker_pid)
     site.remove()
     return found.per_s
@@ -92,9 +89,7 @@ def _wake(stand: Stand, site: Site, running: Process) -> None:
     """Return when the worker has committed its first record: what it does only once is over."""
     first = Round(np.array([START_MS - WINDOW_MS]), MEAN[None], np.zeros(1, int))
     append(stand.topics.bootstrap, site.input, [(machine_id(0), record) for record in encode(first)])
-    while not site.committed():
-        if running.wait(POLL_S):
-            raise measure.BenchError(f"latency: expected a running worker, got one that ended: {running.tail()}")
+    site.wait_for(1, running)
 
 
 def _arrivals(stand: Stand, site: Site, running: Process, per_s: float, seconds: float) -> dict[Place, float]:

@@ -44,7 +44,7 @@ class LineJob:
         self._alerts = f"{self._id}.alerts"
         self._environment = dict(environment) | {
             "BOOTSTRAP": topics.bootstrap,
-            "TOPIC": f"bench.raw.{rounds}",
+            "TOPIC": topics.telemetry(rounds),
             "TOTAL": str(records_of(rounds)),
             "ALERTS": self._alerts,
             "GROUP": self._id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
+import time
 from typing import NamedTuple
 
 from bench import process
@@ -19,7 +20,7 @@ EVERY_S = 1.0
 
 
 class Memory(NamedTuple):
-    """Resident size over the run, its first fifth apart; in MB."""
+    """Resident size over the run, from when the first backlog is done with."""
 
     minutes: float
     records_per_s: float
@@ -45,30 +46,28 @@ def run(stand: Stand, minutes: float) -> Memory:
     topic = "bench.raw.memory"
     stand.topics.create(topic, config={"retention.bytes": str(128 << 20), "segment.bytes": str(32 << 20)})
     site = Site(stand, bench_plant("bench_memory", topic), network())
-    feeder = [sys.executable, "-m", "bench.feed", stand.topics.bootstrap, topic, site.plant.name, str(minutes * 60)]
-    with Process(feeder, stand.folder / "bench-feed.log") as feeding, site.worker() as running:
-        sizes_mb = _watch(feeding, running)
-        used = running.usage().cpu_s
-    found = _memory(minutes, site.committed(), used, sizes_mb)
+    feeder = [sys.executable, "-m", "bench.feed", stand.topics.bootstrap, topic, site.plant.name]
+    with Process(feeder, stand.folder / "bench-feed.log"), site.worker() as running:
+        site.wait_for(BACKLOG, running)
+        found = _watch(site, running, minutes)
     site.remove()
     stand.topics.delete(topic)
     return found
 
 
-def _watch(feeding: Process, running: Process) -> list[float]:
-    """Resident size once a second, until the feeder ends."""
+def _watch(site: Site, running: Process, minutes: float) -> Memory:
+    """Look at the resident size once a second."""
+    began_s, began_cpu_s, began_at = time.monotonic(), running.usage().cpu_s, site.committed()
     sizes_mb = []
-    while not feeding.wait(EVERY_S):
-        if running.ended:
+    while (seconds := time.monotonic() - began_s) < minutes * 60:
+        if running.wait(EVERY_S):
             raise BenchError(f"memory: expected a running worker, got one that ended: {running.tail()}")
         sizes_mb.append(process.rss_mb(running.pid))
-    return sizes_mb
-
-
-def _memory(minutes: float, records: int, cpu_s: float, sizes_mb: list[float]) -> Memory:
-    if records < BACKLOG or len(sizes_mb) < 10:
-        raise BenchError(f"memory: expected more than {BACKLOG} records in {minutes:g} minutes, got {records}")
-    fifth = len(sizes_mb) // 5
-    early, late = statistics.median(sizes_mb[fifth : 2 * fifth]), statistics.median(sizes_mb[-fifth:])
-    seconds = minutes * 60
-    return Memory(minutes, records / seconds, cpu_s / seconds, early, late)
+    fifth = -(-len(sizes_mb) // 5)
+    return Memory(
+        minutes,
+        (site.committed() - began_at) / seconds,
+        (running.usage().cpu_s - began_cpu_s) / seconds,
+        statistics.median(sizes_mb[fifth : 2 * fifth]),
+        statistics.median(sizes_mb[-fifth:]),
+    )

@@ -86,7 +86,6 @@ def peer_run(at: Stand, name: str, rounds: int, run: int) -> Run:
 
 def compare(at: Stand, names: Sequence[str], pairs: int, rounds: int) -> list[Run]:
     """Our worker and every peer in turn, so many times."""
-    at.topics.fill(f"bench.raw.{rounds}", rounds)
     runs = []
     for pair in range(pairs):
         runs.append(headrace_run(at, rounds))

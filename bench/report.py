@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,9 @@ from bench.memory import Memory
 from bench.restore import Restore
 from bench.scaling import Scale
 
-console = Console(highlight=False, soft_wrap=True)
+WIDTH = 160
+"""Columns where the output is no terminal."""
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
 
 
 class Spread(NamedTuple):

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
 from bench.job import records_of
-from bench.measure import BenchError
 from bench.plant import bench_plant
-from bench.process import Process
 from bench.reference import answer, network
 from bench.site import Site
 from bench.stand import Stand
-from bench.topics import POLL_S
 
 SNAPSHOT_S = 2.0
-LIMIT_S = 120.0
 
 
 class Restore(NamedTuple):
@@ -35,24 +30,16 @@ def run(stand: Stand, rounds: int) -> Restore:
     Raises:
         BenchError: a worker ended or did not get on.
     """
-    site = Site(stand, bench_plant("bench_restore", f"bench.raw.{rounds}"), network())
+    site = Site(stand, bench_plant("bench_restore", stand.topics.telemetry(rounds)), network())
     settings = {"HEADRACE_SNAPSHOT_S": str(SNAPSHOT_S)}
     with site.worker(settings) as running:
-        first_start_s = _seconds_until(site, running, 1)
-        _seconds_until(site, running, records_of(rounds) // 2)
+        first_start_s = site.wait_for(1, running)
+        site.wait_for(records_of(rounds) // 2, running)
         running.kill()
     killed_at = site.committed()
     with site.worker(settings) as running:
-        restart_s = _seconds_until(site, running, killed_at + 1)
-        _seconds_until(site, running, records_of(rounds))
+        restart_s = site.wait_for(killed_at + 1, running)
+        site.wait_for(records_of(rounds), running)
     differences = answer(rounds).differences(site.outcome())
     site.remove()
     return Restore(first_start_s, restart_s, differences)
-
-
-def _seconds_until(site: Site, running: Process, records: int) -> float:
-    """Seconds from the start of the process until so many records are committed."""
-    while site.committed() < records:
-        if running.wait(POLL_S) or time.monotonic() - running.started_s > LIMIT_S:
-            raise BenchError(f"restore: expected {records} committed records, got no further: {running.tail()}")
-    return time.monotonic() - running.started_s

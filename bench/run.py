@@ -59,7 +59,7 @@ def _rounds(text: str) -> int:
 
 def headrace_run(at: Stand, rounds: int) -> Run:
     """One run of our worker on a plant of its own."""
-    site = Site(at, bench_plant(f"bench_{next(_runs)}", f"bench.raw.{rounds}"), network())
+    site = Site(at, bench_plant(f"bench_{next(_runs)}", at.topics.telemetry(rounds)), network())
     found = measure.run(HeadraceJob(site), records_of(rounds), answer(rounds), at.broker_pid)
     site.remove()
     return found
@@ -73,8 +73,6 @@ def stock_run(at: Stand, rounds: int, *, table: bool) -> Run:
 
 def interleaved(at: Stand, chosen: argparse.Namespace) -> Iterator[Run]:
     """All runs of all jobs, in turn."""
-    for rounds in {chosen.rounds, chosen.stock_rounds, chosen.table_rounds}:
-        at.topics.fill(f"bench.raw.{rounds}", rounds)
     for _ in range(chosen.repeats):
         yield headrace_run(at, chosen.rounds)
         yield stock_run(at, chosen.stock_rounds, table=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.measure import Done
+from bench.measure import BenchError, Done
 from bench.plant import CLASS
 from bench.process import Process
 from bench.reference import Answer, Network, Window
@@ -19,6 +20,7 @@ from features.plant import Plant
 from streams.records import AnomalyEvent, FeatureBlock
 from streams.topics import control_topic
 
+LIMIT_S = 180.0
 HEADRACE = Path(sys.executable).with_name("headrace")
 
 
@@ -40,13 +42,24 @@ class Site:
 
     def worker(self, environment: Mapping[str, str] | None = None) -> Process:
         """Start a worker; stop it through the context."""
-        command = [str(HEADRACE), "worker", "--plant", str(self._description), "--home", str(self.home)]
+        command = [str(HEADRACE), "-v", "worker", "--plant", str(self._description), "--home", str(self.home)]
         command += ["--bootstrap", self._stand.topics.bootstrap]
         return Process(command, self._stand.folder / f"{self.plant.name}.log", environment)
 
     def committed(self) -> int:
         """Telemetry records that are done with: their outputs are out."""
         return self._stand.topics.committed(self.plant.name, self.input)
+
+    def wait_for(self, records: int, running: Process) -> float:
+        """Seconds from the start of the worker until so many records were committed.
+
+        Raises:
+            BenchError: it ended, or did not get there in `LIMIT_S`.
+        """
+        while self.committed() < records:
+            if running.wait(POLL_S) or time.monotonic() - running.started_s > LIMIT_S:
+                raise BenchError(f"{self.plant.name}: expected {records} records done, got stuck: {running.tail()}")
+        return time.monotonic() - running.started_s
 
     def blocks(self) -> Iterator[FeatureBlock]:
         """All feature rows, block by block."""

@@ -22,6 +22,12 @@ from bench.telemetry import encode, telemetry
 POLL_S = 0.1
 QUIET = {"log_level": 2}
 """What goes wrong reaches us as errors; librdkafka need not say it again when the broker stops at the end."""
+NOT_YET = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
+"""What a broker answers in its first second."""
 _QUEUED = 200_000
 """Most records that wait in the producer."""
 
@@ -43,6 +49,7 @@ class Topics:
             time.sleep(POLL_S)
 
     def exists(self, name: str) -> bool:
+        """Whether there is such a topic."""
         return name in self._admin.list_topics(timeout=10).topics
 
     def delete(self, *names: str) -> None:
@@ -54,8 +61,14 @@ class Topics:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise KafkaException(f"{name}: {error}") from error
 
-    def fill(self, topic: str, rounds: int) -> None:
-        """Create a topic and append the telemetry of so many rounds, and of the one that closes their windows."""
+    def telemetry(self, rounds: int) -> str:
+        """The topic of so many rounds, and of the one that closes their windows; filled when it is first asked for."""
+        topic = telemetry_topic(rounds)
+        if not self.exists(topic):
+            self._fill(topic, rounds)
+        return topic
+
+    def _fill(self, topic: str, rounds: int) -> None:
         self.create(topic)
         keyed = (
             (machine_id(machine), record) for one in telemetry(rounds) for machine, record in enumerate(encode(one))
@@ -65,9 +78,15 @@ class Topics:
     def committed(self, group: str, topic: str, partitions: int = PARTITIONS) -> int:
         """Records of a topic that a group has committed; offsets start at 0 in our topics."""
         wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
-        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
-        found = next(iter(asked.values())).result().topic_partitions
-        return sum(max(0, partition.offset) for partition in found)
+        while True:
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
+            try:
+                found = next(iter(asked.values())).result().topic_partitions
+                return sum(max(0, partition.offset) for partition in found)
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_YET:
+                    raise
+            time.sleep(POLL_S)
 
     def read(self, topic: str) -> Iterator[Message]:
         """All that is committed in a topic, to its end; nothing where there is no such topic."""
@@ -87,6 +106,11 @@ class Topics:
                         raise KafkaException(error)
         finally:
             consumer.close()
+
+
+def telemetry_topic(rounds: int) -> str:
+    """The name of the topic of so many rounds."""
+    return f"bench.raw.{rounds}"
 
 
 def reader(bootstrap: str) -> Consumer:
