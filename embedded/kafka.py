@@ -100,6 +100,7 @@ def properties(data: Path, port: int, controller_port: int) -> str:
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
         "log.dirs": data,
         "auto.create.topics.enable": "false",
+        "log.retention.ms": -1,  # recorded and simulated data carry times of long ago
         "message.max.bytes": MAX_MESSAGE_BYTES,
         "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
         "offsets.topic.replication.factor": 1,

@@ -23,8 +23,8 @@ COMMANDS = {
     "registry": "training.commands:registry",
     "verify": "streams.commands:verify",
     "dead-letters": "streams.commands:dead_letters",
-    "replay": "streams.replay:replay",
-    "demo": "streams.demo:demo",
+    "replay": "demo.commands:replay",
+    "demo": "demo.commands:demo",
     "eval": "training.commands:eval_",
 }
 """In the order of a first day with Headrace."""
@@ -62,7 +62,7 @@ def headrace(verbose: int) -> None:
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for name in ("features", "streams", "training", "simulator", "embedded"):
+    for name in ("features", "streams", "training", "simulator", "embedded", "demo"):
         logging.getLogger(name).setLevel(level)
 
 

@@ -18,8 +18,6 @@ from streams.source import Source
 from streams.transaction import Transaction
 
 log = logging.getLogger(__name__)
-REFRESH_S = 1.0
-"""Seconds between two looks at the registry."""
 COMMIT_SHARE = 4
 """When caught up, a commit waits this many times as long as the last one took: commits stay a fifth of the time."""
 
@@ -70,14 +68,10 @@ class Scores:
 
     def __init__(self, plant: Plant, scoring: Scoring) -> None:
         self._topic, self._scoring = plant.topics.events, scoring
-        self._looked = -REFRESH_S
 
     def run(self, fetch: Fetch) -> Fetch:
-        """Fill in the events; follows the registry at most once a second."""
-        now = time.monotonic()
-        if now - self._looked >= REFRESH_S:
-            self._looked = now
-            self._scoring.refresh()
+        """Fill in the events. A promotion made before a record was sent is known when its windows are scored."""
+        self._scoring.refresh()
         fetch.outputs += self._scoring.events(fetch.windows, self._topic)
         return fetch
 
