@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import math
-import re
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
 import msgspec
 import yaml
 from msgspec import Meta
 
 from features.errors import PlantError
+from features.located_yaml import LocatedYaml
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="lower-case identifier")]
 MachineId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+LARGEST = 1e15
+"""Times in milliseconds of anything up to it fit 64 bits; no plant needs more."""
+Positive = Annotated[float, Meta(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, Meta(ge=0, le=LARGEST)]
+Field = Annotated[str, Meta(pattern=r'^[^"\\\x00-\x1f]+$', description="name of a JSON field")]
 Count = Annotated[int, Meta(ge=1)]
 
 MAX_STEPS = 1 << 24
@@ -145,16 +149,16 @@ class TelemetryTopic(_Part, frozen=True):
     name: str
     format: Literal["wide", "tag"] = "wide"
     """wide: one record has many channels of one time. tag: one record has one channel."""
-    machine: str = "machine_id"
+    machine: Field = "machine_id"
     """JSON field that names the machine."""
-    time: str = "ts"
+    time: Field = "ts"
     """JSON field of the event time."""
     time_unit: Literal["ms", "s", "us"] = "ms"
-    fields: dict[Name, str] = {}
+    fields: dict[Name, Field] = {}
     """wide: channel name to JSON field, where they differ. tag: channel name to tag, where they differ."""
-    tag: str = "tag"
+    tag: Field = "tag"
     """tag format: JSON field that names the channel."""
-    value: str = "value"
+    value: Field = "value"
     """tag format: JSON field of the value."""
 
 
@@ -182,7 +186,7 @@ class Limits(_Part, frozen=True):
     max_record_bytes: Count = 1_000_000
     future_s: Positive = 300.0
     """How far an event time may be ahead of the record's ingestion time."""
-    earliest: str = "2000-01-01"
+    earliest: date = date(2000, 1, 1)
     """Event times before this day (UTC) are wrong clocks or wrong units."""
 
 
@@ -209,17 +213,15 @@ class Plant(_Part, frozen=True):
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise PlantError(f"{path}: expected a readable plant description, got {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise PlantError(f"{path}: expected UTF-8, got {error.reason} at byte {error.start}") from error
         return cls.parse(text, str(path))
 
     @classmethod
     def parse(cls, text: str, source: str = "plant.yaml") -> Plant:
         """As `load`, from text; `source` is named in errors."""
-        place = _Locator(text, source)
-        try:
-            plant = msgspec.convert(place.data, cls)
-        except msgspec.ValidationError as error:
-            message, _, path = str(error).partition(" - at `")
-            place.fail(path.rstrip("`"), message)
+        place = LocatedYaml(text, source)
+        plant = place.convert(cls)
         for path, problem in _problems(plant):
             place.fail(path, problem)
         return plant
@@ -246,41 +248,6 @@ class Plant(_Part, frozen=True):
 
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Locator:
-    """YAML data, and for any path in it the line it came from."""
-
-    def __init__(self, text: str, source: str) -> None:
-        self._source, self._text = source, text
-        try:
-            self.data = yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is the safe loader, in C where there is one
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
-            raise PlantError(f"{source}:{line}: expected YAML, got {getattr(error, 'problem', error)}") from error
-
-    def fail(self, path: str, problem: str) -> NoReturn:
-        raise PlantError(f"{self._source}:{self._line(path)}: at {path or '$'}: {problem}")
-
-    def _line(self, path: str) -> int:
-        node: yaml.Node | None = yaml.compose(self._text, Loader=_Loader)
-        line = 1
-        for step in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]|\[(\.\.\.)\]", path):
-            node = _child(node, *step[:2])
-            if node is None:
-                break
-            line = node.start_mark.line + 1
-        return line
-
-
-def _child(node: yaml.Node | None, key: str, index: str) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and index:
-        return node.value[int(index)] if int(index) < len(node.value) else None
-    if isinstance(node, yaml.MappingNode):
-        return next((value for name, value in node.value if name.value == key), None)
-    return None
 
 
 def _problems(plant: Plant) -> list[tuple[str, str]]:
@@ -297,13 +264,17 @@ def _problems(plant: Plant) -> list[tuple[str, str]]:
                 (f"$.machines[{i}].id", f"expected a new id, got {machine.id!r} as in machines[{seen[machine.id]}]")
             )
         seen[machine.id] = i
+    if not 1970 < plant.limits.earliest.year < 2262:
+        found.append(("$.limits.earliest", f"expected a day from 1971 to 2261, got {plant.limits.earliest}"))
     channels = {channel for machine_class in plant.classes.values() for channel in machine_class.channels}
     for i, topic in enumerate(plant.topics.telemetry):
         for unknown in sorted(set(topic.fields) - channels):
             found.append((f"$.topics.telemetry[{i}].fields.{unknown}", "expected the name of a channel of some class"))
-        named = [topic.fields.get(channel, channel) for channel in channels]
+        named = [topic.machine, topic.time, *(topic.fields.get(channel, channel) for channel in channels)]
         if len(set(named)) < len(named):
-            found.append((f"$.topics.telemetry[{i}].fields", "expected one JSON field per channel, got one twice"))
+            found.append(
+                (f"$.topics.telemetry[{i}]", "expected a JSON field for machine, time and each channel, got one twice")
+            )
     for name in plant.costs:
         if name not in plant.classes:
             found.append((f"$.costs.{name}", f"expected one of {sorted(plant.classes)}, got {name!r}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +63,7 @@ class Decoder:
         names = list(plant.classes)
         self._class_of = np.array([names.index(machine.class_) for machine in plant.machines])
         self._unit = topic.time_unit
-        earliest = datetime.fromisoformat(plant.limits.earliest).replace(tzinfo=UTC)
+        earliest = datetime.combine(plant.limits.earliest, time.min, UTC)
         self._earliest_ms = round(earliest.timestamp() * 1000)
         self._future_ms = round(plant.limits.future_s * 1000)
 
