@@ -8,7 +8,7 @@ from functools import cached_property
 import msgspec
 
 from features.errors import PlantError
-from features.plant import Plant
+from features.plant import MachineClass, Plant
 
 STATISTICS = ("count", "missing", "mean", "std", "min", "max", "last", "slope")
 """Per channel and window: samples, missing part of the expected samples, mean, population standard deviation,
@@ -34,6 +34,7 @@ class FeatureSet(msgspec.Struct, frozen=True, dict=True):
             machine_class = plant.classes[class_name]
         except KeyError:
             raise PlantError(f"class: expected one of {sorted(plant.classes)}, got {class_name!r}") from None
+        machine_class = msgspec.convert(msgspec.to_builtins(machine_class), MachineClass)  # 0 and 0.0 are one number
         described = {
             "format": FORMAT,
             "class": class_name,
