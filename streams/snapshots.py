@@ -6,6 +6,7 @@ that offset on is the state that was lost.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from streams.partition import PartitionState
 
 FORMAT = 1
 BLOCK_BYTES = 900_000
+_DIGEST_BYTES = 16
 
 
 class _Array(msgspec.Struct, frozen=True):
@@ -60,7 +62,8 @@ def snapshot(plant: Plant, state: PartitionState) -> list[Output]:
         classes[name] = _ClassPart(FeatureSet.of(plant, name).version, ids, described)
         buffers += [array.tobytes() for array in arrays.values()]
     header = msgspec.msgpack.encode(_Header(FORMAT, state.offset, classes))
-    blob = b"".join((len(header).to_bytes(4, "little"), header, *buffers))
+    body = b"".join((len(header).to_bytes(4, "little"), header, *buffers))
+    blob = _digest(body) + body
     count = -(-len(blob) // BLOCK_BYTES)
     headers = [("count", str(count).encode()), ("offset", str(state.offset).encode())]
     return [
@@ -96,9 +99,12 @@ def restore(plant: Plant, state: PartitionState, blob: bytes) -> None:
     Raises:
         StateError: unknown format, damaged, or made for another feature set.
     """
+    digest, body = blob[:_DIGEST_BYTES], blob[_DIGEST_BYTES:]
+    if _digest(body) != digest:
+        raise StateError(f"snapshot of {state.partition}: expected it as it was written, got {len(blob)} other bytes")
     try:
-        size = int.from_bytes(blob[:4], "little")
-        header = msgspec.msgpack.decode(blob[4 : 4 + size], type=_Header)
+        size = int.from_bytes(body[:4], "little")
+        header = msgspec.msgpack.decode(body[4 : 4 + size], type=_Header)
     except msgspec.MsgspecError as error:
         raise StateError(f"snapshot of {state.partition}: expected a snapshot header, got {error}") from error
     if header.format != FORMAT:
@@ -108,13 +114,17 @@ def restore(plant: Plant, state: PartitionState, blob: bytes) -> None:
         arrays: dict[str, NDArray[np.generic]] = {}
         for array in part.arrays:
             length = int(np.prod(array.shape, dtype=np.int64))
-            arrays[array.name] = np.frombuffer(blob, array.dtype, length, at).reshape(array.shape)
+            arrays[array.name] = np.frombuffer(body, array.dtype, length, at).reshape(array.shape)
             at += length * np.dtype(array.dtype).itemsize
         if name in state.classes:
             _check_feature_set(plant, state, name, part.feature_set)
             machines = np.array([index.get(machine_id, -1) for machine_id in part.machine_ids], np.int64)
             state.classes[name].load(arrays, machines)
     state.offset = header.offset
+
+
+def _digest(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()
 
 
 def _check_feature_set(plant: Plant, state: PartitionState, name: str, version: str) -> None:
