@@ -48,7 +48,8 @@ class Scoring:
         stamp = self._registry.stamp()
         if stamp == self._stamp:
             return False
-        champions = self._registry.champions()
+        every = self._registry.champions()
+        champions = {scope: every[scope] for scope in every if scope.partition("/")[0] in self._feature_sets}
         hashes = {promotion.bundle_hash for history in champions.values() for promotion in history}
         for bundle_hash in hashes - set(self._ready):
             bundle = self._registry.get(bundle_hash)
