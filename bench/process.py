@@ -65,6 +65,11 @@ class Process:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an exit code other than 0."""
+        return bool(self._process.poll())
+
     def wait(self, seconds: float) -> bool:
         """Whether it ended within so long."""
         with suppress(subprocess.TimeoutExpired):

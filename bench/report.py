@@ -10,11 +10,13 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from bench.job import WINDOW_ROUNDS
 from bench.latency import Latency
 from bench.measure import Run
 from bench.memory import Memory
 from bench.restore import Restore
 from bench.scaling import Scale
+from bench.sink import Sinking
 
 WIDTH = 160
 """Columns where the output is no terminal."""
@@ -97,6 +99,15 @@ def memory_line(found: Memory) -> None:
     console.print(
         f"memory over {found.minutes:g} minutes at {found.records_per_s:,.0f} records/s ({found.cores:.2f} cores):"
         f" {found.early_mb:.0f} MB early, {found.late_mb:.0f} MB late, {found.growth:+.1%}"
+    )
+
+
+def sink_line(found: Sinking) -> None:
+    """Print what the sink costs."""
+    console.print(
+        f"sink, features to Delta and Redis: {found.row_us:.0f} µs of CPU per row over {found.rows:,} rows,"
+        f" {found.row_us / WINDOW_ROUNDS:.2f} µs per event; {found.total_cpu_s:.1f} s in all, with its start;"
+        f" {found.offline_rows_missing} rows missing"
     )
 
 

@@ -10,20 +10,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
-from bench import latency, measure, memory, report, restore, scaling
+from bench import latency, measure, memory, report, restore, scaling, sink
 from bench.job import records_of
 from bench.line_job import stock_faust
 from bench.measure import Run
 from bench.plant import bench_plant
+from bench.process import REPOSITORY
 from bench.reference import answer, network
 from bench.report import Spread, console
 from bench.site import HeadraceJob, Site
 from bench.stand import Stand, stand
 
-PARTS = ("job", "latency", "restore", "scaling", "memory")
+PARTS = ("job", "latency", "restore", "sink", "feast", "scaling", "memory")
+LONG_MINUTES = 10.0
 LAST_LINE = (
     "answers_ok",
     "events_per_cpu_s",
@@ -45,7 +49,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=_rounds, default=2400, help="of 1,000 records for our worker (%(default)s)")
     parser.add_argument("--stock-rounds", type=_rounds, default=120, help="for Faust on a plain dict (%(default)s)")
     parser.add_argument("--table-rounds", type=_rounds, default=60, help="for Faust with a Table (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=10.0 if full else 1.0, help="of the memory run (%(default)s)")
+    parser.add_argument(
+        "--minutes", type=float, default=LONG_MINUTES if full else 1.0, help="of the memory run (%(default)s)"
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="run only these")
     return parser.parse_args(given)
 
@@ -116,6 +122,22 @@ def restore_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
     return {"restart_s": round(found.restart_s, 1), "restart_ok": not found.differences}
 
 
+def sink_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
+    """The features' way into Feast."""
+    found = sink.run(at, chosen.rounds)
+    report.sink_line(found)
+    return {"sink_row_us": round(found.row_us), "sink_ok": found.offline_rows_missing == 0}
+
+
+def feast_figures(_: Stand, chosen: argparse.Namespace) -> dict[str, object]:
+    """Feast's own interfaces, in a process of their own."""
+    command = [sys.executable, "-m", "bench.feast_bench", *(["--quick"] if chosen.minutes < LONG_MINUTES else [])]
+    ran = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+    *table, figures = ran.stdout.splitlines()
+    print("\n".join(table))
+    return {"feast": json.loads(figures)}
+
+
 def scaling_figures(at: Stand, _: argparse.Namespace) -> dict[str, object]:
     """More machines, more channels."""
     found = scaling.run(at)
@@ -134,6 +156,8 @@ FIGURES: dict[str, Callable[[Stand, argparse.Namespace], dict[str, object]]] = {
     "job": job_figures,
     "latency": latency_figures,
     "restore": restore_figures,
+    "sink": sink_figures,
+    "feast": feast_figures,
     "scaling": scaling_figures,
     "memory": memory_figures,
 }

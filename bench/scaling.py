@@ -34,7 +34,7 @@ class Scale(NamedTuple):
     start_s: float
 
 
-def run(stand: Stand, samples: int = 3_000_000) -> list[Scale]:
+def run(stand: Stand, samples: int) -> list[Scale]:
     """One row per point of the grid, each over about so many samples."""
     return [_scale(stand, machines, channels, samples) for machines, channels in GRID]
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deltalake import DeltaTable
+
 from bench.measure import BenchError, Done
 from bench.plant import CLASS
 from bench.process import Process
@@ -42,9 +44,32 @@ class Site:
 
     def worker(self, environment: Mapping[str, str] | None = None) -> Process:
         """Start a worker; stop it through the context."""
-        command = [str(HEADRACE), "-v", "worker", "--plant", str(self._description), "--home", str(self.home)]
-        command += ["--bootstrap", self._stand.topics.bootstrap]
-        return Process(command, self._stand.folder / f"{self.plant.name}.log", environment)
+        return self._process("worker", environment=environment)
+
+    def apply(self, redis_url: str) -> None:
+        """Make Feast's tables and definitions.
+
+        Raises:
+            BenchError: it did not work.
+        """
+        with self._process("apply", "--redis-url", redis_url) as running:
+            if not running.wait(LIMIT_S) or running.failed:
+                raise BenchError(f"{self.plant.name}: expected tables and definitions, got {running.tail()}")
+
+    def sink(self, redis_url: str) -> Process:
+        """Start a sink; stop it through the context."""
+        return self._process("sink", "--redis-url", redis_url)
+
+    def _process(self, *role: str, environment: Mapping[str, str] | None = None) -> Process:
+        where = ["--plant", str(self._description), "--home", str(self.home)]
+        where += ["--bootstrap", self._stand.topics.bootstrap]
+        log = self._stand.folder / f"{self.plant.name}.log"
+        return Process([str(HEADRACE), "-v", *role, *where], log, environment)
+
+    def offline_rows(self) -> int:
+        """Rows in the offline store, read with another reader than the product's."""
+        (table,) = (self.home / "offline" / CLASS).iterdir()
+        return int(DeltaTable(table).to_pyarrow_dataset().count_rows())
 
     def committed(self) -> int:
         """Telemetry records that are done with: their outputs are out."""

@@ -76,13 +76,17 @@ class Topics:
         append(self.bootstrap, topic, keyed)
 
     def committed(self, group: str, topic: str, partitions: int = PARTITIONS) -> int:
-        """Records of a topic that a group has committed; offsets start at 0 in our topics."""
+        """Records of a topic without transactions that a group has committed."""
+        return sum(self.offsets(group, topic, partitions))
+
+    def offsets(self, group: str, topic: str, partitions: int) -> list[int]:
+        """What a group has committed of each partition; 0 where nothing."""
         wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
         while True:
             asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
             try:
                 found = next(iter(asked.values())).result().topic_partitions
-                return sum(max(0, partition.offset) for partition in found)
+                return [max(0, partition.offset) for partition in sorted(found, key=lambda p: p.partition)]
             except KafkaException as error:
                 if error.args[0].code() not in NOT_YET:
                     raise
