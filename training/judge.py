@@ -14,6 +14,7 @@ from training.dataset import Dataset
 from training.scaler import Array
 from training.threshold import expected_cost
 
+WORTHLESS = ("always", "never", "random")
 WEEK_MS = 7 * 24 * 3_600_000
 Bools = NDArray[np.bool_]
 Metrics = dict[str, float | None]
@@ -66,15 +67,15 @@ def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
     """Why a detector should not be promoted; None: nothing stands against it.
 
     It must not cost more than the champion (where there is one) and, where there were faults to find, must cost less
-    than every worthless detector.
+    than every worthless detector. An untrained network is not among them: its calibrated limit alone finds gross faults.
     """
+    costs = {name: metrics["cost_per_window"] or 0.0 for name, metrics in others.items()}
     mine = own["cost_per_window"] or 0.0
-    for name, metrics in others.items():
-        theirs = metrics["cost_per_window"] or 0.0
-        if name == "champion" and mine > theirs:
-            return f"expected at most the champion's cost of {theirs:.4g} a window, got {mine:.4g}"
-        if name != "champion" and own["faulty_windows"] and mine >= theirs:
-            return f"expected less than the cost of {theirs:.4g} a window of the {name} detector, got {mine:.4g}"
+    if mine > costs.get("champion", np.inf):
+        return f"expected at most the champion's cost of {costs['champion']:.4g} a window, got {mine:.4g}"
+    for name in WORTHLESS if own["faulty_windows"] else ():
+        if mine >= costs.get(name, np.inf):
+            return f"expected less than the cost of {costs[name]:.4g} a window of the {name} detector, got {mine:.4g}"
     return None
 
 

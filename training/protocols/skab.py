@@ -24,14 +24,14 @@ CLASS = "pump_test_bed"
 TRAINING_ROWS = 400
 WINDOW_ROWS = 15
 COLUMNS = {
-    "accelerometer1": ("Accelerometer1RMS", Channel(unit="g", range=(0, 10), resolution=1e-6)),
-    "accelerometer2": ("Accelerometer2RMS", Channel(unit="g", range=(0, 10), resolution=1e-6)),
-    "current": ("Current", Channel(unit="A", range=(0, 50), resolution=1e-5)),
-    "pressure": ("Pressure", Channel(unit="bar", range=(-5, 20), resolution=1e-5)),
-    "temperature": ("Temperature", Channel(unit="Cel", range=(-20, 150), resolution=1e-4)),
-    "thermocouple": ("Thermocouple", Channel(unit="Cel", range=(-20, 150), resolution=1e-4)),
-    "voltage": ("Voltage", Channel(unit="V", range=(0, 500), resolution=1e-4)),
-    "flow": ("Volume Flow RateRMS", Channel(unit="L/min", range=(0, 500), resolution=1e-4)),
+    "accelerometer1": ("Accelerometer1RMS", Channel(unit="g", range=(0.0, 10.0), resolution=1e-6)),
+    "accelerometer2": ("Accelerometer2RMS", Channel(unit="g", range=(0.0, 10.0), resolution=1e-6)),
+    "current": ("Current", Channel(unit="A", range=(0.0, 50.0), resolution=1e-5)),
+    "pressure": ("Pressure", Channel(unit="bar", range=(-5.0, 20.0), resolution=1e-5)),
+    "temperature": ("Temperature", Channel(unit="Cel", range=(-20.0, 150.0), resolution=1e-4)),
+    "thermocouple": ("Thermocouple", Channel(unit="Cel", range=(-20.0, 150.0), resolution=1e-4)),
+    "voltage": ("Voltage", Channel(unit="V", range=(0.0, 500.0), resolution=1e-4)),
+    "flow": ("Volume Flow RateRMS", Channel(unit="L/min", range=(0.0, 500.0), resolution=1e-4)),
 }
 """Channel: column of the files, and what can be said of the sensor without looking at the data."""
 HYDRAULIC = frozenset({"flow", "pressure"})

@@ -17,7 +17,7 @@ CHANNELS = ("flow", "pressure", "temperature")
 
 def plant_of(*machine_ids: str, length_s: float = 10) -> Plant:
     place = Place(enterprise="e", site="s", area="a", line="l")
-    channel = Channel(unit="1", range=(-1000, 1000), resolution=0.001)
+    channel = Channel(unit="1", range=(-1000.0, 1000.0), resolution=0.001)
     pump = MachineClass(channels=dict.fromkeys(CHANNELS, channel), window=Window(length_s=length_s))
     return Plant(
         version=1,
@@ -51,5 +51,6 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoder, "STEPS", (150, 150))
         patch.setattr(novelty, "MEMBERS", 2)
-        patch.setattr(classifier, "EPOCHS", 30)
+        patch.setattr(classifier, "EPOCHS", 8)
+        patch.setattr(classifier, "BATCH", 32)
         yield

@@ -1,0 +1,100 @@
+"""Training from Feast's offline features, on a real Redis and real Delta tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import redis
+from click.testing import CliRunner
+
+from features.plant import Plant
+from features.rows import rows_from_arrays
+from features.schema import FeatureSet
+from features.store import Store
+from training import commands, dataset
+from training.detectors import autoencoder, novelty
+from training.registry import Registry
+
+PLANT = """
+version: 1
+name: test
+classes:
+  pump:
+    channels:
+      flow: {unit: L/min, range: [0, 1000], resolution: 0.001}
+      pressure: {unit: bar, range: [0, 1000], resolution: 0.001}
+    window: {length_s: 10}
+machines:
+  - {id: P-1, class: pump, place: {enterprise: e, site: s, area: a, line: l}}
+  - {id: P-2, class: pump, place: {enterprise: e, site: s, area: a, line: l}}
+topics: {telemetry: [{name: telemetry}]}
+"""
+T, STEP_MS, WINDOWS = 1_770_000_000_000, 10_000, 200
+DATABASE = 12
+
+
+@pytest.fixture
+def url(redis_url: str) -> Iterator[str]:
+    url = f"{redis_url.rpartition('/')[0]}/{DATABASE}"
+    redis.Redis.from_url(url).flushdb()
+    yield url
+    redis.Redis.from_url(url).flushdb()
+
+
+@pytest.fixture
+def home(url: str, tmp_path: Path) -> Path:
+    """A plant whose two machines have run normally."""
+    (tmp_path / "plant.yaml").write_text(PLANT)
+    plant = Plant.load(tmp_path / "plant.yaml")
+    store = Store.open(plant, tmp_path, url)
+    store.apply()
+    end_ms = np.repeat(T + STEP_MS * np.arange(WINDOWS), 2)
+    rows = rows_from_arrays(
+        FeatureSet.of(plant, "pump"),
+        machine_ids=["P-1", "P-2"] * WINDOWS,
+        window_start_ms=end_ms - STEP_MS,
+        window_end_ms=end_ms,
+        created_ms=end_ms + 365 * 86_400_000,
+        first_offset=np.arange(2 * WINDOWS),
+        last_offset=np.arange(2 * WINDOWS),
+        partition=0,
+        values=features(),
+    )
+    store.write("pump", rows, partition=0, last_offset=0)
+    return tmp_path
+
+
+def features() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    values = rng.normal(10, 1, (2 * WINDOWS, 16)).astype(np.float32)
+    values[rng.random(values.shape) < 0.01] = np.nan
+    values[:, [0, 8]] = 10
+    return values
+
+
+def test_reads_the_very_windows_that_were_written_late_or_not(home: Path, url: str) -> None:
+    plant = Plant.load(home / "plant.yaml")
+    feature_set = FeatureSet.of(plant, "pump")
+    data = dataset.load(Store.open(plant, home, url), feature_set, plant.classes["pump"])
+    np.testing.assert_array_equal(data.values, features())
+    assert data.machine_ids.tolist() == ["P-1", "P-2"] * WINDOWS
+    assert data.range_ms == (T, T + STEP_MS * (WINDOWS - 1))
+
+
+def test_one_command_learns_and_promotes(home: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autoencoder, "STEPS", (100, 100))
+    monkeypatch.setattr(novelty, "MEMBERS", 1)
+    where = ["--plant", str(home / "plant.yaml"), "--home", str(home), "--redis-url", url]
+    result = CliRunner().invoke(commands.train, where, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    registry = Registry(home / "registry")
+    champion = registry.champion("pump")
+    assert champion is not None
+    assert champion[:12] in result.output
+    assert "promoted" in result.output
+    assert (home / "reports" / champion / "scores.png").stat().st_size > 1000
+    scores = registry.get(champion).scorer()(features())
+    assert np.isfinite(scores).all()

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from features.errors import HeadraceError
+from features.schema import FeatureSet
+from tests.unit.training.conftest import plant_of, running
+from training import commands
+from training.labels import Fault
+from training.pipeline import Plan, run
+from training.registry import Registry
+
+PLANT = plant_of("P-1", "P-2")
+STEP_MS = 10_000
+
+
+class Offline:
+    """Two machines' windows in memory, as the store gives them; faults shift the first channel."""
+
+    def __init__(self, feature_set: FeatureSet, n: int, faults: Iterable[Fault] = ()) -> None:
+        parts = []
+        for seed, machine_id in enumerate(("P-1", "P-2")):
+            end_ms = (1 + np.arange(n)) * STEP_MS
+            values, broken = running(feature_set, n, seed), running(feature_set, n, seed, shift=60)
+            for fault in faults:
+                if fault.machine_id == machine_id:
+                    during = (end_ms > fault.onset_ms) & (end_ms <= (fault.end_ms or end_ms[-1]))
+                    values[during] = broken[during]
+            part = pd.DataFrame(values, columns=list(feature_set.names))
+            part.insert(0, "machine_id", machine_id)
+            part.insert(1, "event_timestamp", pd.to_datetime(end_ms, unit="ms", utc=True))
+            parts.append(part)
+        self.table = pd.concat(parts)
+
+    def windows(self, _: str, start: datetime | None, end: datetime | None, machine_ids: Iterable[str] | None) -> Any:
+        found = self.table
+        if machine_ids is not None:
+            found = found[found["machine_id"].isin(list(machine_ids))]
+        if start is not None:
+            found = found[found["event_timestamp"] >= start]
+        if end is not None:
+            found = found[found["event_timestamp"] < end]
+        return found[["machine_id", "event_timestamp"]]
+
+    def historical(self, _: str, entities: Any, *, known_by_then: bool) -> Any:
+        return entities.merge(self.table, on=["machine_id", "event_timestamp"])
+
+
+def faults(n: int, count: int, last: int) -> list[Fault]:
+    """`count` faults of five windows each before the last quarter, and `last` in it."""
+    starts = [*np.linspace(10, 0.7 * n, count), *np.linspace(0.8 * n, 0.95 * n, last)]
+    return [Fault("P-1", "machine_fault", "wear", int(at) * STEP_MS, (int(at) + 5) * STEP_MS) for at in starts]
+
+
+def test_normal_running_becomes_a_promoted_bundle(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    outcome = run(Plan("pump"), PLANT, Offline(feature_set, 300), registry, tmp_path / "reports")
+    card = outcome.bundle.card
+    assert outcome.promoted
+    assert registry.champion("pump") == outcome.bundle.hash
+    assert (card.kind, card.machine_id, card.trained_on_ms) == ("novelty", None, (STEP_MS, 225 * STEP_MS))
+    assert outcome.metrics["detector"]["false_alarm_rate"] < 0.05  # type: ignore[operator]
+    assert {path.name for path in outcome.report.iterdir()} == {"loss.png", "scores.png", "metrics.json"}
+    assert set(json.loads((outcome.report / "metrics.json").read_text())) == {
+        "detector", "untrained", "always", "never", "random",
+    }  # fmt: skip
+
+
+def test_labels_enough_become_a_classifier_that_beats_doing_nothing(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = faults(400, count=10, last=3)
+    outcome = run(
+        Plan("pump"), PLANT, Offline(feature_set, 400, truth), Registry(tmp_path), tmp_path / "reports", faults=truth
+    )
+    assert outcome.bundle.card.kind == "classifier"
+    assert outcome.promoted
+    assert outcome.metrics["detector"]["event_recall"] == 1
+    assert {"curves.png", "confusion.png"} < {path.name for path in outcome.report.iterdir()}
+
+
+def test_few_labels_keep_faults_out_of_what_is_normal(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = faults(300, count=2, last=1)
+    offline = Offline(feature_set, 300, truth)
+    outcome = run(Plan("pump"), PLANT, offline, Registry(tmp_path), tmp_path / "reports", faults=truth)
+    assert outcome.bundle.card.kind == "novelty"
+    assert outcome.metrics["detector"]["event_recall"] == 1
+
+
+def test_one_machine_gets_its_own_and_no_promote_keeps_it_aside(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    plan = Plan("pump", "P-2", promote=False)
+    outcome = run(plan, PLANT, Offline(feature_set, 200), registry, tmp_path / "reports")
+    assert outcome.bundle.scope == "pump/P-2"
+    assert not outcome.promoted
+    assert registry.hashes() == [outcome.bundle.hash]
+    assert registry.champions() == {}
+
+
+def test_a_champion_that_costs_less_stays(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth, registry = faults(300, count=2, last=2), Registry(tmp_path)
+    first = run(Plan("pump"), PLANT, Offline(feature_set, 300, truth), registry, tmp_path, faults=truth)
+    muddled = Offline(feature_set, 300, truth)
+    muddled.table.iloc[:220, 2:] *= np.random.default_rng(0).uniform(0, 2, (220, 1)).astype(np.float32)
+    second = run(Plan("pump", seed=1), PLANT, muddled, registry, tmp_path, faults=truth)
+    assert "champion" in (second.objection or "")
+    assert registry.champion("pump") == first.bundle.hash
+
+
+def test_no_windows_is_said(feature_set: FeatureSet, tmp_path: Path) -> None:
+    with pytest.raises(HeadraceError, match="expected windows of pump in the offline store, got none"):
+        run(Plan("pump"), PLANT, Offline(feature_set, 0), Registry(tmp_path), tmp_path)
+
+
+def test_the_registry_can_be_read_and_changed_by_hand(feature_set: FeatureSet, tmp_path: Path) -> None:
+    (tmp_path / "plant.yaml").write_text(PLANT.dump())
+    registry = Registry(tmp_path / "registry")
+    plan = Plan("pump", promote=False)
+    bundle = run(plan, PLANT, Offline(feature_set, 200), registry, tmp_path / "reports").bundle
+    where = ["--home", str(tmp_path)]
+
+    def call(*words: str) -> str:
+        result = CliRunner().invoke(commands.registry, list(words), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    said = call("promote", "pump", bundle.hash[:8], *where, "--plant", str(tmp_path / "plant.yaml"))
+    assert said == f"pump: {bundle.hash[:12]} is champion\n"
+    call("list", *where)
+    assert "champion is none" in call("roll-back", "pump", *where)
+
+
+def test_eval_without_data_says_so(tmp_path: Path) -> None:
+    result = CliRunner().invoke(commands.eval_, ["--data", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "expected the public data sets" in result.output
