@@ -52,6 +52,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=LONG_MINUTES if full else 1.0, help="of the memory run (%(default)s)"
     )
+    parser.add_argument("--samples", type=int, default=3_000_000, help="per row of the scaling table (%(default)s)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="run only these")
     return parser.parse_args(given)
 
@@ -138,9 +139,9 @@ def feast_figures(_: Stand, chosen: argparse.Namespace) -> dict[str, object]:
     return {"feast": json.loads(figures)}
 
 
-def scaling_figures(at: Stand, _: argparse.Namespace) -> dict[str, object]:
+def scaling_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
     """More machines, more channels."""
-    found = scaling.run(at)
+    found = scaling.run(at, chosen.samples)
     report.scaling_table(found)
     return {"scaling_us": {f"{row.machines}x{row.channels}": round(row.record_us, 2) for row in found}}
 
