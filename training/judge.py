@@ -67,7 +67,7 @@ def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
     """Why a detector should not be promoted; None: nothing stands against it.
 
     It must not cost more than the champion (where there is one) and, where there were faults to find, must cost less
-    than every worthless detector. An untrained network is not among them: its calibrated limit alone finds gross faults.
+    than every worthless detector. An untrained network is not among them: its limit alone finds gross faults.
     """
     costs = {name: metrics["cost_per_window"] or 0.0 for name, metrics in others.items()}
     mine = own["cost_per_window"] or 0.0
