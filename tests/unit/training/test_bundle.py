@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -198,3 +200,8 @@ def test_the_same_seed_makes_the_same_bundle(feature_set: FeatureSet) -> None:
     first, again = (Bundle.of(novelty.fit(feature_set, values, seed=7)) for _ in range(2))
     assert first.hash == again.hash
     assert Bundle.of(novelty.fit(feature_set, values, seed=8, trained=False)).hash != first.hash
+
+
+def test_tensorflow_is_not_imported_before_it_is_needed() -> None:
+    code = "import sys, training.bundle, training.registry, training.commands; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
