@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 
 from features.plant import Limits, TelemetryTopic
+from features.samples import Floats
 from streams.careful import read_channel, read_machine, read_object, read_time
+from streams.columns import NumberColumns, Numbers
 from streams.reasons import Rejected, Unusable
 from streams.table import NO_TIME, Table, Unfit, numbers
 
@@ -31,13 +33,14 @@ class WideReader:
         self._record: Any = msgspec.defstruct(
             "Record",
             [
-                ("machine", str, ""),
                 ("time", time_type, time_type(NO_TIME)),
                 *((f"c{i}", float, math.nan) for i in range(len(columns))),
+                ("machine", str, ""),
             ],
             rename={"machine": topic.machine, "time": topic.time} | {f"c{i}": n for i, n in enumerate(json_names)},
             gc=False,
         )
+        self._numbers = NumberColumns([topic.time, *json_names, topic.machine])
         self._decode = msgspec.json.Decoder(self._record).decode
         self._of_machine, self._of_time = attrgetter("machine"), attrgetter("time")
         self._of_column = [attrgetter(f"c{i}") for i in range(len(columns))]
@@ -71,11 +74,14 @@ class WideReader:
         if None in records:
             position = np.array([i for i, record in enumerate(records) if record is not None], np.int64)
             records = [record for record in records if record is not None]
-        values = np.empty((len(self._columns), len(records)))
-        for row, column in zip(values, self._of_column, strict=True):
-            row[:] = [*map(column, records)]
-        time = numbers(list(map(self._of_time, records)))
-        return Table(position, list(map(self._of_machine, records)), time, values)
+        machine = [*map(self._of_machine, records)]
+        found = self._numbers.read(records, machine) if records else None
+        if found is None:
+            found = Numbers(numbers([*map(self._of_time, records)]), self._one_by_one(records))
+        return Table(position, machine, found.first, found.others)
+
+    def _one_by_one(self, records: list[Any]) -> Floats:
+        return np.array([[*map(column, records)] for column in self._of_column]).reshape(len(self._columns), -1)
 
     def _doubtful(self, values: Sequence[bytes | None], table: Table, careful: set[int]) -> list[int]:
         """Positions whose record may name a field twice, or is too long.
@@ -91,7 +97,8 @@ class WideReader:
         fields = np.count_nonzero(table.values == table.values, axis=0) + (table.time != NO_TIME) + 1
         by_care = np.isin(table.position, list(careful)) if careful else False
         found = int(np.sum(fields, where=~np.asarray(by_care))) - table.machine.count("")
-        if len(text) <= self._max_bytes and text.count(b":") == found:
+        longest = len(text) if len(text) <= self._max_bytes else max(map(len, fast))  # type: ignore[arg-type]
+        if longest <= self._max_bytes and text.count(b":") == found:
             return []
         return [i for i, value in enumerate(values) if i not in careful and self._is_doubtful(value or b"")]
 
@@ -108,7 +115,7 @@ class WideReader:
         except Unusable as error:
             unfit.records.append(Rejected(position, error.reason, error.detail))
             return None
-        record = self._record(machine, time)
+        record = self._record(time=time, machine=machine)
         for i, (column, name) in enumerate(self._fields.items()):
             if name in data:
                 number, problem = read_channel(data[name])
