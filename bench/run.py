@@ -52,7 +52,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=LONG_MINUTES if full else 1.0, help="of the memory run (%(default)s)"
     )
-    parser.add_argument("--samples", type=int, default=3_000_000, help="per row of the scaling table (%(default)s)")
+    parser.add_argument("--samples", type=int, default=6_000_000, help="per row of the scaling table (%(default)s)")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="run only these")
     return parser.parse_args(given)
 

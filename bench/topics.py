@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     Message,
@@ -22,12 +21,6 @@ from bench.telemetry import encode, telemetry
 POLL_S = 0.1
 QUIET = {"log_level": 2}
 """What goes wrong reaches us as errors; librdkafka need not say it again when the broker stops at the end."""
-NOT_YET = {
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-}
-"""What a broker answers in its first second."""
 _QUEUED = 200_000
 """Most records that wait in the producer."""
 
@@ -38,6 +31,7 @@ class Topics:
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         self._admin = AdminClient({"bootstrap.servers": bootstrap} | QUIET)
+        self._onlookers: dict[str, Consumer] = {}
 
     def create(self, *names: str, partitions: int = PARTITIONS, config: dict[str, str] | None = None) -> None:
         """Create topics that keep everything, unless `config` says otherwise, and wait until they are there."""
@@ -82,15 +76,18 @@ class Topics:
     def offsets(self, group: str, topic: str, partitions: int) -> list[int]:
         """What a group has committed of each partition; 0 where nothing."""
         wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
-        while True:
-            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)])
-            try:
-                found = next(iter(asked.values())).result().topic_partitions
-                return [max(0, partition.offset) for partition in sorted(found, key=lambda p: p.partition)]
-            except KafkaException as error:
-                if error.args[0].code() not in NOT_YET:
-                    raise
-            time.sleep(POLL_S)
+        return [max(0, found.offset) for found in self._onlooker(group).committed(wanted, timeout=30)]
+
+    def _onlooker(self, group: str) -> Consumer:
+        """A consumer that may ask for a group's offsets, and never joins it.
+
+        The admin client could ask too, but librdkafka's crashes where the group's coordinator is not ready yet.
+        """
+        if group not in self._onlookers:
+            # Reading uncommitted means here: not to wait until an open transaction has ended.
+            settings = {"bootstrap.servers": self.bootstrap, "group.id": group, "isolation.level": "read_uncommitted"}
+            self._onlookers[group] = Consumer(settings | QUIET)
+        return self._onlookers[group]
 
     def read(self, topic: str) -> Iterator[Message]:
         """All that is committed in a topic, to its end; nothing where there is no such topic."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.samples import Ints, segment_starts
+from features.samples import Bools, Ints, places, segment_starts
 
 N, X, XX, T, TT, TX = range(6)
 """Sums over the samples of a channel: how many, value, value², time, time², time × value."""
@@ -42,15 +42,9 @@ class Panes(NamedTuple):
             np.empty(0, np.int64), np.empty((6, channels, 0), np.int64), none, none, none, np.empty((4, 0), np.int64)
         )
 
-    def take(self, which: NDArray[np.generic] | slice) -> Panes:
-        return Panes(
-            self.key[which],
-            self.sums[:, :, which],
-            self.low[:, which],
-            self.high[:, which],
-            self.last[:, which],
-            self.span[:, which],
-        )
+    def take(self, which: Ints | Bools) -> Panes:
+        at = places(which)
+        return Panes(*(column.take(at, axis=-1) for column in self))
 
     @classmethod
     def concat(cls, one: Panes, other: Panes) -> Panes:

@@ -27,8 +27,9 @@ class Samples(NamedTuple):
     """(channels, n), in the order of the class; NaN: missing."""
 
     def take(self, which: Ints | Bools) -> Samples:
-        machine, time_ms, ingest_ms, offset = (column[which] for column in self[:4])
-        return Samples(machine, time_ms, ingest_ms, offset, self.values[:, which])
+        at = places(which)
+        machine, time_ms, ingest_ms, offset = (column.take(at) for column in self[:4])
+        return Samples(machine, time_ms, ingest_ms, offset, self.values.take(at, axis=1))
 
     @classmethod
     def empty(cls, channels: int) -> Samples:
@@ -63,8 +64,9 @@ class Rows(NamedTuple):
     """(n, features) in the order of the feature set; NaN: no value."""
 
     def take(self, which: Ints | Bools) -> Rows:
-        machine, start, end, created, first, last = (column[which] for column in self[:6])
-        return Rows(machine, start, end, created, first, last, self.values[which])
+        at = places(which)
+        machine, start, end, created, first, last = (column.take(at) for column in self[:6])
+        return Rows(machine, start, end, created, first, last, self.values.take(at, axis=0))
 
     @classmethod
     def concat(cls, parts: list[Rows]) -> Rows:
@@ -73,6 +75,11 @@ class Rows(NamedTuple):
         columns = (np.concatenate(column) for column in zip(*[part[:6] for part in parts], strict=True))
         machine, start, end, created, first, last = columns
         return cls(machine, start, end, created, first, last, np.concatenate([part.values for part in parts]))
+
+
+def places(which: Ints | Bools) -> Ints:
+    """Positions, given as such or as a mask (`take` by position is several times faster than indexing by mask)."""
+    return np.flatnonzero(which) if which.dtype == bool else which.astype(np.int64, copy=False)
 
 
 def segment_starts(key: Ints) -> Ints:

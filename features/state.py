@@ -53,6 +53,7 @@ class ClassState:
         self._open_from = np.zeros(0, np.int64)
         """(slots,) first pane that is still open; all windows that end before it have been given."""
         self._waiting = Samples.empty(len(machine_class.channels))
+        """In here, the machine of a sample is its slot."""
         self._cleaner = Cleaner(machine_class)
         self._panes = Panes.empty(len(machine_class.channels))
 
@@ -61,8 +62,9 @@ class ClassState:
         none = np.empty(0, np.int64)
         if not len(new.machine):
             return Step(self._no_rows(), none, none, Counter())
-        ordered, self._waiting = reorder(self._waiting, new, self._window.grace_ms)
-        slots = self._slots(ordered.arrival.machine)
+        by_slot = new._replace(machine=self._slots(new.machine))
+        ordered, self._waiting = reorder(self._waiting, by_slot, self._window.grace_ms)
+        slots = ordered.arrival.machine
         cleaned = self._absorb(ordered.released)
         segment = np.full(len(self.machines), -1)
         segment[slots] = np.arange(len(slots))
@@ -77,7 +79,7 @@ class ClassState:
         """Close every window as if time had gone on: for the end of a finite input, never in a stream."""
         waiting, self._waiting = self._waiting, self._waiting.take(np.empty(0, np.int64))
         newest = np.zeros(len(self.machines), np.int64)
-        np.maximum.at(newest, self._slot_of[waiting.machine], waiting.ingest_ms)
+        np.maximum.at(newest, waiting.machine, waiting.ingest_ms)
         cleaned = self._absorb(waiting)
         beyond = np.full(len(self.machines), _PANE_MASK)
         rows = self._close(np.arange(len(self.machines)), beyond, lambda slot, _: newest[slot])
@@ -85,36 +87,36 @@ class ClassState:
         return Step(rows, none, none, cleaned)
 
     def _slots(self, machine: Ints) -> Ints:
-        """The slot of each of the (distinct) machines; new ones get the next free slots."""
-        if machine[-1] >= len(self._slot_of):
-            grown = np.full(int(machine[-1]) + 1, -1, np.int64)
-            grown[: len(self._slot_of)] = self._slot_of
-            self._slot_of = grown
-        new = machine[self._slot_of[machine] < 0]
-        if len(new):
-            self._slot_of[new] = np.arange(len(self.machines), len(self.machines) + len(new))
-            self.machines = np.concatenate((self.machines, new))
-            self._row_count = np.append(self._row_count, np.zeros(len(new), np.int64))
-            self._open_from = np.append(self._open_from, np.zeros(len(new), np.int64))
-            self._cleaner.grow(len(self.machines))
+        """(n,) the slot of each record's machine; new machines get the next free slots, in the order they came."""
+        highest = int(machine.max())
+        if highest >= len(self._slot_of):
+            self._slot_of = np.append(self._slot_of, np.full(highest + 1 - len(self._slot_of), -1, np.int64))
+        slots = self._slot_of[machine]
+        unseen = machine[slots < 0]
+        if not len(unseen):
+            return slots
+        new = unseen[np.sort(np.unique(unseen, return_index=True)[1])]
+        self._slot_of[new] = np.arange(len(self.machines), len(self.machines) + len(new))
+        self.machines = np.concatenate((self.machines, new))
+        self._row_count = np.append(self._row_count, np.zeros(len(new), np.int64))
+        self._open_from = np.append(self._open_from, np.zeros(len(new), np.int64))
+        self._cleaner.grow(len(self.machines))
         return self._slot_of[machine]
 
     def _absorb(self, released: Samples) -> Counter[tuple[str, str]]:
         """Clean what has left the queue, and add it to the panes."""
         if not len(released.machine):
             return Counter()
-        slot = self._slot_of[released.machine]
-        starts = segment_starts(released.machine)
+        slot = released.machine
+        starts = segment_starts(slot)
         cleaned = self._cleaner.clean(released, slot, starts)
         position, hop = self._positions(released, slot, starts), self._window.hop
         pane = position // hop
         time = position - pane * hop
         if self._unit_ms > 1:
             time //= self._unit_ms
-        key = pane_key(slot, pane)
-        order = np.argsort(key, kind="stable")
-        steps = self._function.steps(released.values[:, order])
-        new = panes_of(key[order], steps, time[order], released.time_ms[order], released.offset[order])
+        steps = self._function.steps(released.values)
+        new = panes_of(pane_key(slot, pane), steps, time, released.time_ms, released.offset)
         self._panes = merge(self._panes, new)
         return cleaned
 
@@ -171,10 +173,9 @@ class ClassState:
         return Rows(none, none, none, none, none, none, np.empty((0, self._features), np.float32))
 
     def dump(self) -> Arrays:
-        """Everything the state remembers; `waiting.machine` and panes speak of slots."""
+        """Everything the state remembers."""
         arrays: Arrays = {"machines": self.machines, "row_count": self._row_count, "open_from": self._open_from}
-        waiting = self._waiting._replace(machine=self._slot_of[self._waiting.machine])
-        arrays |= {f"waiting.{name}": column for name, column in waiting._asdict().items()}
+        arrays |= {f"waiting.{name}": column for name, column in self._waiting._asdict().items()}
         arrays |= {f"panes.{name}": column for name, column in self._panes._asdict().items()}
         return arrays | {f"clean.{name}": getattr(self._cleaner, name) for name in Cleaner.MEMORY}
 
@@ -185,10 +186,8 @@ class ClassState:
             arrays: what `dump` gave.
             machines: (slots,) where the machines of the slots are in the plant description now; -1: no more there.
         """
-        slots: Ints = arrays["waiting.machine"].astype(np.int64)
         waiting = Samples(*(np.array(arrays[f"waiting.{name}"]) for name in Samples._fields))
-        waiting = waiting._replace(machine=machines[slots]).take(machines[slots] >= 0)
-        self._waiting = waiting.take(np.lexsort((waiting.time_ms, waiting.machine)))
+        self._waiting = waiting.take(machines[waiting.machine] >= 0)
         panes = Panes(*(np.array(arrays[f"panes.{name}"]) for name in Panes._fields))
         self._panes = panes.take(machines[panes.key >> PANE_BITS] >= 0)
         self.machines = machines.copy()
