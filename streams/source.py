@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, overload
 
 import numpy as np
@@ -84,15 +85,15 @@ class Source:
         return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
 
     def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
-        """Runs of one partition."""
-        for (topic, number), run in groupby(records, lambda record: (record.topic(), record.partition())):
+        """Runs of one partition, in the order in which they came."""
+        for _, run in groupby(records, Message.partition if len(self._decoders) == 1 else _origin):
             messages = list(run)
             yield RecordBatch(
-                Partition(topic, number),
+                Partition(messages[0].topic(), messages[0].partition()),
                 list(map(Message.value, messages)),
                 _Keys(messages),
                 _offsets(messages),
-                np.fromiter((stamp for _, stamp in map(Message.timestamp, messages)), np.int64, len(messages)),
+                np.fromiter(map(_MILLISECONDS, map(Message.timestamp, messages)), np.int64, len(messages)),
             )
 
     def group(self) -> Any:
@@ -167,6 +168,13 @@ class Source:
         state.silent_before = max(committed, state.offset)
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
+
+
+_MILLISECONDS = itemgetter(1)
+
+
+def _origin(message: Message) -> Partition:
+    return Partition(message.topic(), message.partition())
 
 
 class _Keys(Sequence[bytes | None]):
