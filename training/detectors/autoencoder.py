@@ -1,7 +1,7 @@
 """Small denoising autoencoders, many trained at once: one Keras model with a leading group axis.
 
 All groups see the same noise, masks and draws, and their losses are summed: a group's weights do not depend on
-which other groups are trained beside it.
+which other groups are trained beside it (but for the number of steps, which the longest one decides).
 """
 
 from __future__ import annotations
@@ -91,14 +91,17 @@ def glorot(rng: np.random.Generator, inputs: int, outputs: int) -> Dense:
 
 
 def _grouped(groups: int, inputs: int, latents: list[int]) -> Any:
-    """The Keras model (batch, groups, inputs) → the same; a group's latents beyond its own number are held at 0."""
+    """The Keras model (groups, BATCH, inputs) → the same; a group's latents beyond its own number are held at 0.
+
+    Groups lead, as batched matrix products want them; Keras then takes them for the batch, which it need not know.
+    """
     layers = runtime.keras().layers
-    used = (np.arange(max(latents)) < np.array(latents)[:, None]).astype(np.float32)
+    used = (np.arange(max(latents)) < np.array(latents)[:, None, None]).astype(np.float32)
 
     def dense(size: int, activation: str | None) -> Any:
-        return layers.EinsumDense("bgi,gij->bgj", (groups, size), activation=activation, bias_axes="gj")
+        return layers.EinsumDense("gbi,gij->gbj", (BATCH, size), activation=activation, bias_axes="gj")
 
-    given = layers.Input((groups, inputs))
+    given = layers.Input(batch_shape=(groups, BATCH, inputs))
     latent = dense(max(latents), None)(dense(HIDDEN, "relu")(given)) * used
     return runtime.keras().Model(given, dense(inputs, None)(dense(HIDDEN, "relu")(latent)))
 
@@ -111,9 +114,9 @@ def _descend(model: Any, rows: list[Array], seed: int) -> Array:
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(RATE, steps))
     step, losses = _compiled_step(model, optimizer), []
     for number in range(steps):
-        draws = (rng.random((BATCH, 1)) * lengths).astype(np.int64)
-        clean = np.stack([group[draws[:, i]] for i, group in enumerate(rows)], axis=1)
-        shape = (BATCH, 1, clean.shape[2])
+        draws = (rng.random(BATCH) * lengths[:, None]).astype(np.int64)
+        clean = np.stack([group[drawn] for group, drawn in zip(rows, draws, strict=True)])
+        shape = (1, BATCH, clean.shape[2])
         noisy = (clean + NOISE * rng.standard_normal(shape, np.float32)) * (rng.random(shape) >= MASKED)
         loss = step(clean, noisy.astype(np.float32))
         if number % 10 == 0:
@@ -122,18 +125,18 @@ def _descend(model: Any, rows: list[Array], seed: int) -> Array:
 
 
 def _compiled_step(model: Any, optimizer: Any) -> Any:
-    """(clean, noisy) (batch, groups, inputs) to losses (groups,); moves the weights once."""
+    """(clean, noisy) (groups, BATCH, inputs) to losses (groups,); moves the weights once."""
     tf = runtime.tensorflow()
     optimizer.build(model.trainable_variables)
 
     def step(clean: Any, noisy: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((model(noisy, training=True) - clean) ** 2, [0, 2])
+            loss = tf.reduce_mean((model(noisy, training=True) - clean) ** 2, [1, 2])
             total = tf.reduce_sum(loss)
         optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
         return loss
 
-    spec = tf.TensorSpec((BATCH, *model.input_shape[1:]), tf.float32)
+    spec = tf.TensorSpec(model.input_shape, tf.float32)
     return tf.function(step, input_signature=[spec, spec])
 
 
@@ -143,7 +146,7 @@ def _stack(models: list[Autoencoder], most: int) -> list[Array]:
     for layer in range(4):
         dense = [model.layers[layer] for model in models]
         weights.append(np.stack([_padded(one.kernel, layer, most) for one in dense]))
-        weights.append(np.stack([_padded(one.bias[None], layer if layer == 1 else 0, most)[0] for one in dense]))
+        weights.append(np.stack([_padded(one.bias[None], layer if layer == 1 else 0, most) for one in dense]))
     return weights
 
 
@@ -156,6 +159,7 @@ def _padded(array: Array, layer: int, most: int) -> Array:
 def _unstack(weights: list[Array], latents: list[int]) -> list[Autoencoder]:
     found = []
     for group, k in enumerate(latents):
-        k1, b1, k2, b2, k3, b3, k4, b4 = (weight[group] for weight in weights)
+        k1, k2, k3, k4 = (kernel[group] for kernel in weights[::2])
+        b1, b2, b3, b4 = (bias[group, 0] for bias in weights[1::2])
         found.append(Autoencoder((Dense(k1, b1), Dense(k2[:, :k], b2[:k]), Dense(k3[:k], b3), Dense(k4, b4))))
     return found
