@@ -21,6 +21,12 @@ from bench.telemetry import encode, telemetry
 POLL_S = 0.1
 QUIET = {"log_level": 2}
 """What goes wrong reaches us as errors; librdkafka need not say it again when the broker stops at the end."""
+NOT_YET = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
+"""What a broker answers in its first seconds."""
 _QUEUED = 200_000
 """Most records that wait in the producer."""
 
@@ -76,7 +82,13 @@ class Topics:
     def offsets(self, group: str, topic: str, partitions: int) -> list[int]:
         """What a group has committed of each partition; 0 where nothing."""
         wanted = [TopicPartition(topic, partition) for partition in range(partitions)]
-        return [max(0, found.offset) for found in self._onlooker(group).committed(wanted, timeout=30)]
+        while True:
+            try:
+                return [max(0, found.offset) for found in self._onlooker(group).committed(wanted, timeout=30)]
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_YET:
+                    raise
+            time.sleep(POLL_S)
 
     def _onlooker(self, group: str) -> Consumer:
         """A consumer that may ask for a group's offsets, and never joins it.
