@@ -103,15 +103,21 @@ def merge(old: Panes, new: Panes) -> Panes:
         return new if not len(old.key) else old
     position = np.minimum(np.searchsorted(old.key, new.key), len(old.key) - 1)
     again = old.key[position] == new.key
+    if again.all():
+        _add(old, _run(position), new)
+        return old
     if again.any():
         _add(old, position[again], new.take(again))
-    if again.all():
-        return old
     both = Panes.concat(old, new.take(~again))
     return both.take(np.argsort(both.key, kind="stable"))
 
 
-def _add(old: Panes, at: Ints, new: Panes) -> None:
+def _run(at: Ints) -> Ints | slice:
+    """Ascending places as a slice where they follow each other: many times faster to add to."""
+    return slice(int(at[0]), int(at[-1]) + 1) if at[-1] - at[0] == len(at) - 1 else at
+
+
+def _add(old: Panes, at: Ints | slice, new: Panes) -> None:
     """Add to panes that are open already, in place."""
     old.sums[:, :, at] += new.sums
     old.low[:, at] = np.minimum(old.low[:, at], new.low)

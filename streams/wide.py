@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -16,6 +16,8 @@ from streams.careful import read_channel, read_machine, read_object, read_time
 from streams.columns import NumberColumns, Numbers
 from streams.reasons import Rejected, Unusable
 from streams.table import NO_TIME, Table, Unfit, numbers
+
+T = TypeVar("T")
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, TypeError, RecursionError, ValueError)
 """What the fast decoder raises on anything it does not expect; the careful path finds out what it is."""
@@ -49,11 +51,11 @@ class WideReader:
     def read(self, values: Sequence[bytes | None], unfit: Unfit) -> Table:
         """Decode one chunk; what cannot be read is added to `unfit`."""
         records, careful = self._fast(values, unfit)
-        table = self._table(records)
+        table = self._table(records, careful)
         doubtful = self._doubtful(values, table, careful)
         for i in doubtful:
             records[i] = self._careful(values[i], i, unfit)
-        return self._table(records) if doubtful else table
+        return self._table(records, [*careful, *doubtful]) if doubtful else table
 
     def _fast(self, values: Sequence[bytes | None], unfit: Unfit) -> tuple[list[Any], set[int]]:
         """One struct per value, None where the value is rejected; and which ones took the careful path."""
@@ -69,16 +71,16 @@ class WideReader:
                 careful.add(at)
                 records.append(self._careful(values[at], at, unfit))
 
-    def _table(self, records: list[Any]) -> Table:
-        position = np.arange(len(records))
-        if None in records:
-            position = np.array([i for i, record in enumerate(records) if record is not None], np.int64)
-            records = [record for record in records if record is not None]
-        machine = [*map(self._of_machine, records)]
-        found = self._numbers.read(records, machine) if records else None
-        if found is None:
-            found = Numbers(numbers([*map(self._of_time, records)]), self._one_by_one(records))
-        return Table(position, machine, found.first, found.others)
+    def _table(self, records: list[Any], careful: Collection[int]) -> Table:
+        """Of all but the rejected ones, which are among those read with care."""
+        rejected = [i for i in careful if records[i] is None]
+        position = np.delete(np.arange(len(records)), rejected)
+        found = _without(records, rejected)
+        machine = [*map(self._of_machine, found)]
+        columns = self._numbers.read(found, machine) if found else None
+        if columns is None:
+            columns = Numbers(numbers([*map(self._of_time, found)]), self._one_by_one(found))
+        return Table(position, machine, columns.first, columns.others)
 
     def _one_by_one(self, records: list[Any]) -> Floats:
         return np.array([[*map(column, records)] for column in self._of_column]).reshape(len(self._columns), -1)
@@ -90,9 +92,7 @@ class WideReader:
         Where there are more (unknown fields, say), each record's fields are counted by their quoted names; a name can
         also hide behind an escape, so a backslash is doubtful too.
         """
-        fast = list(values)
-        for i in sorted(careful, reverse=True):
-            del fast[i]
+        fast = _without(values, careful)
         text = b"\n".join(fast)  # type: ignore[arg-type]  # a missing value took the careful path
         fields = np.count_nonzero(table.values == table.values, axis=0) + (table.time != NO_TIME) + 1
         by_care = np.isin(table.position, list(careful)) if careful else False
@@ -123,3 +123,11 @@ class WideReader:
                 if problem:
                     unfit.samples[column, problem] += 1
         return record
+
+
+def _without(items: Sequence[T], places: Collection[int]) -> list[T]:
+    """A copy without those at some places."""
+    rest = list(items)
+    for i in sorted(places, reverse=True):
+        del rest[i]
+    return rest
