@@ -34,7 +34,11 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
 def _skab_table(result: SkabResult) -> Table:
     table = Table("SKAB, causal", "F1", "FAR %", "MAR %", "FAR + MAR", "NAB", title_justify="left")
     for name, found in (("plain", result.plain), ("recovery", result.recovery)):
-        table.add_row(f"recovery {'on' if name == 'recovery' else 'off'}, mean", *_row(found))
+        columns = _columns(found)
+        table.add_row(
+            f"recovery {'on' if name == 'recovery' else 'off'}", *(f"{np.mean(c):{form}}" for form, c in columns)
+        )
+        table.add_row("  seeds", *(f"{min(c):{form}}–{max(c):{form}}" for form, c in columns))
         table.add_row("  floor", *_bounds(FLOORS[name], "≥", "≤"))
         table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
     table.caption = (
@@ -44,15 +48,15 @@ def _skab_table(result: SkabResult) -> Table:
     return table
 
 
-def _row(found: list[Figures]) -> list[str]:
-    columns = [
-        ("{:.3f}", [figure.f1 for figure in found]),
-        ("{:.1f}", [figure.far for figure in found]),
-        ("{:.1f}", [figure.mar for figure in found]),
-        ("{:.1f}", [figure.far + figure.mar for figure in found]),
-        ("{:.1f}", [figure.nab for figure in found]),
+def _columns(found: list[Figures]) -> list[tuple[str, list[float]]]:
+    """Format and figures of each column, one figure per seed."""
+    return [
+        (".3f", [figure.f1 for figure in found]),
+        (".1f", [figure.far for figure in found]),
+        (".1f", [figure.mar for figure in found]),
+        (".1f", [figure.far + figure.mar for figure in found]),
+        (".1f", [figure.nab for figure in found]),
     ]
-    return [f"{form.format(np.mean(c))} ({form.format(min(c))}–{form.format(max(c))})" for form, c in columns]
 
 
 def _bounds(limits: dict[str, float], at_least: str, at_most: str) -> list[str]:
