@@ -18,7 +18,7 @@ from bench.restore import Restore
 from bench.scaling import Scale
 from bench.sink import Sinking
 
-WIDTH = 160
+WIDTH = 190
 """Columns where the output is no terminal."""
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
 
