@@ -13,6 +13,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+GONE_S = 5.0
+"""Longest wait for killed processes to be gone; a child of a child is not ours to wait for by name."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -84,10 +86,13 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL to all of it."""
+        """SIGKILL to all of it; returns when nothing of it is left in memory."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + GONE_S
+        while rss_mb(self.pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def tail(self, lines: int = 8) -> str:
         """The end of its log, for a person."""
