@@ -15,6 +15,8 @@ from training.explain import Explainer, shares
 
 GAP_WINDOWS = 5
 """Quiet windows that end a case."""
+CONFIRM_WINDOWS = 3
+"""Windows above the limit from which on a case is told: one alone is often chance."""
 
 
 @dataclass
@@ -38,23 +40,24 @@ class Case:
 
 
 class Cases:
-    """All cases so far; fed with events in the order of their machines' windows."""
+    """The cases so far; fed with events in the order of their machines' windows."""
 
     def __init__(self) -> None:
-        self.all: list[Case] = []
+        self.confirmed: list[Case] = []
         self._open: dict[str, Case] = {}
 
     def add(self, event: AnomalyEvent) -> Case | None:
-        """Take an event; gives the case where it is a new one."""
+        """Take an event; gives the case at the moment it is confirmed."""
         length_ms = event.window_end_ms - event.window_start_ms
         case = self._open.get(event.machine_id)
-        new = case is None or event.window_start_ms > case.until_ms + GAP_WINDOWS * length_ms
-        if case is None or new:
+        if case is None or event.window_start_ms > case.until_ms + GAP_WINDOWS * length_ms:
             case = Case(event.machine_id, event.machine_class, event.window_start_ms, event.window_end_ms)
             self._open[event.machine_id] = case
-            self.all.append(case)
         case.add(event)
-        return case if new else None
+        if case.windows != CONFIRM_WINDOWS:
+            return None
+        self.confirmed.append(case)
+        return case
 
 
 def leading_channels(
@@ -73,11 +76,11 @@ def clock(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).strftime("%H:%M")
 
 
-def found(cases: Iterable[Case], truth: Mapping[str, int]) -> dict[str, int]:
-    """Of machines with a fault since a time (ms): event time at which a case first said so."""
+def found(cases: Iterable[Case], onset_ms: Mapping[str, int]) -> dict[str, int]:
+    """Of machines with a fault since a time (ms): event time at which a case of it was confirmed."""
     first: dict[str, int] = {}
     for case in cases:
-        for event in case.events:
-            if case.machine_id in truth and event.window_end_ms > truth[case.machine_id]:
-                first[case.machine_id] = min(first.get(case.machine_id, event.window_end_ms), event.window_end_ms)
+        told_ms = case.events[CONFIRM_WINDOWS - 1].window_end_ms
+        if told_ms > onset_ms.get(case.machine_id, told_ms):
+            first[case.machine_id] = min(first.get(case.machine_id, told_ms), told_ms)
     return first

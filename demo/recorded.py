@@ -34,7 +34,7 @@ def run(
     began = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}")
+        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", soft_wrap=True)
 
     dataset = open_dataset(data, seed)
     say(f"{dataset.title}: {len(dataset.machine_ids)} machines")

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -53,7 +54,7 @@ class Figures:
     """Seconds from the command's start to the first anomaly event."""
     cases: int = 0
     false_cases: int = 0
-    """Cases of machines that had no fault."""
+    """Cases of machines that had no fault; a case is three windows above the limit or more."""
     median_delay_min: float | None = None
     """Simulated minutes from onset to the first event."""
     work_orders: int = 0
@@ -116,7 +117,7 @@ class Demo:
         return time.monotonic() - self.began
 
     def say(self, text: str) -> None:
-        self.console.print(f"[dim]{time.monotonic() - self.began:5.1f} s[/dim]  {text}")
+        self.console.print(f"[dim]{time.monotonic() - self.began:5.1f} s[/dim]  {text}", soft_wrap=True)
 
     def _produce(self) -> None:
         """Runs in a thread: everything to be learned at once, then it waits, then at a watchable speed."""
@@ -169,7 +170,7 @@ class Demo:
         place = self.plant.machine(case.machine_id).place
         channel, part = self._leading(case)[0]
         where = f"{case.machine_class} {case.machine_id} ({place.area}, {place.line})"
-        how = f"{case.peak:.1f} times the limit, {part:.0%} of it from there"
+        how = f"{case.peak:.1f} times the limit in {case.windows} windows, {part:.0%} of it from there"
         return f"[bold]{where}[/bold]: {channel} since {clock(case.since_ms)}, {how}"
 
     def _leading(self, case: Case) -> list[tuple[str, float]]:
@@ -179,8 +180,8 @@ class Demo:
 
     def _conclude(self) -> None:
         onset = {machine_id: truth.onset_ms for machine_id, truth in self._truth.items()}
-        first = found(self.cases.all, onset)
-        figures, cases = self.figures, self.cases.all
+        first = found(self.cases.confirmed, onset)
+        figures, cases = self.figures, self.cases.confirmed
         figures.faults, figures.faults_found = len(onset), len(first)
         figures.cases, figures.false_cases = len(cases), sum(case.machine_id not in onset for case in cases)
         delays = sorted((first[machine_id] - onset[machine_id]) / 60_000 for machine_id in first)
@@ -196,23 +197,23 @@ class Demo:
                 f"event {worst.event_id[:12]} recomputed from Feast and the registry: "
                 f"{'the same score, bit for bit' if verdict.holds else 'ANOTHER score'}"
             )
-        for path in pictures.draw(self.plant, self.site, self.outcomes, self._truth, self.cases.all):
+        for path in pictures.draw(self.plant, self.site, self.outcomes, self._truth, self.cases.confirmed):
             self.say(f"plot: {path}")
 
     def _table(self, first: dict[str, int]) -> Table:
-        table = Table(title="what was broken, and what was found", title_justify="left")
-        for name in ("machine", "fault", "since", "found", "after", "first named channels", "windows", "peak"):
-            table.add_column(name, justify="right" if name in ("after", "windows", "peak") else "left")
+        table = Table(title="what was broken, and what was found", title_justify="left", box=box.SIMPLE)
+        for name in ("machine", "fault", "since", "found after", "by", "peak ÷ limit"):
+            table.add_column(name, justify="right" if name in ("found after", "peak ÷ limit") else "left", no_wrap=True)
         for machine_id, truth in sorted(self._truth.items(), key=lambda item: item[1].onset_ms):
-            mine = [case for case in self.cases.all if case.machine_id == machine_id and machine_id in first]
+            mine = [case for case in self.cases.confirmed if case.machine_id == machine_id and machine_id in first]
             row = [machine_id, truth.fault.replace("_", " "), clock(truth.onset_ms)]
             if mine:
                 case = max(mine, key=lambda case: case.windows)
-                named = ", ".join(f"{name} {part:.0%}" for name, part in self._leading(case)[:2])
+                channel, part = self._leading(case)[0]
                 after = f"{(first[machine_id] - truth.onset_ms) / 60_000:.0f} min"
-                row += [clock(first[machine_id]), after, named, str(case.windows), f"{case.peak:.0f} × limit"]
+                row += [after, f"{channel} {part:.0%}", f"{case.peak:.0f}"]
             else:
-                row += ["not found", "", "", "", ""]
+                row += ["not found", "", ""]
             table.add_row(*row)
         return table
 
@@ -225,7 +226,7 @@ def running(plant: Plant, home: Path, bootstrap: str | None, redis_url: str | No
         plant = _renamed(plant, f"{plant.name}_{time.time():.0f}")
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}")
+        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", soft_wrap=True)
 
     say(f"starting Kafka, Redis, worker and sink; everything they write is in {home}")
     with site(plant, home, bootstrap, redis_url, say) as found_site:

@@ -12,6 +12,9 @@ from streams.batch import Output, Partition
 from streams.reading import committed_records
 from streams.transaction import Transaction
 
+MOST_AT_ONCE = 500
+"""Letters in one transaction: the broker gives up one that is open for 10 s."""
+
 
 class Letter(NamedTuple):
     """One dead letter."""
@@ -62,11 +65,13 @@ def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> i
     sent = 0
     try:
         records = committed_records(bootstrap, plant.topics.dead_letters, group, from_marker=True)
-        for letter in map(Letter.of, records):
+        for count, letter in enumerate(map(Letter.of, records), 1):
             where, offset = letter.at
             again = reason in (None, letter.reason)
             transaction.add([_again(letter)] if again else [], {where: offset + 1})
             sent += again
+            if count % MOST_AT_ONCE == 0:
+                transaction.commit(marker.consumer_group_metadata())
         transaction.commit(marker.consumer_group_metadata())
     finally:
         marker.close()

@@ -27,7 +27,7 @@ from streams.dead_letters import dead_letters
 from streams.reasons import Reason, Rejected
 from streams.records import FeatureBlock
 from streams.settings import Settings
-from streams.topics import LARGEST_RECORD
+from streams.topics import LARGEST_RECORD, ensure_topics
 
 log = logging.getLogger(__name__)
 MOST_ROWS = 20_000
@@ -54,6 +54,7 @@ class Sink:
         self._next: dict[int, int] = {}
         self._rows = 0
         self.written = self.rejected = 0
+        self._undelivered = ""
         self._stop = threading.Event()
         self._letters = Producer(
             {"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, "message.max.bytes": LARGEST_RECORD},
@@ -82,8 +83,16 @@ class Sink:
         """Work until `stop`; then write what is pending, and leave.
 
         Raises:
-            KafkaException: a fatal error of the broker.
+            StateError: a topic has another number of partitions than the plant description says.
+            ServiceError: Kafka cannot be reached or fails, or Redis does not answer while it is being stopped.
         """
+        try:
+            self._live()
+        except KafkaException as error:
+            raise ServiceError(f"Kafka at {self._settings.bootstrap}: {error.args[0].str()}") from error
+
+    def _live(self) -> None:
+        ensure_topics(self._plant, self._settings.bootstrap)
         self._consumer.subscribe([self._plant.topics.features], on_assign=self._assigned, on_revoke=self._revoked)
         flushed = time.monotonic()
         try:
@@ -166,11 +175,20 @@ class Sink:
             self._done[class_name, number] = pending.last_offset
             self.written += rows.num_rows
         if self._next:
-            self._letters.flush(30)
+            self._flush_letters()
             topic = self._plant.topics.features
             positions = [TopicPartition(topic, number, offset) for number, offset in self._next.items()]
             self._consumer.commit(offsets=positions, asynchronous=False)
         self._drop()
+
+    def _flush_letters(self) -> None:
+        """Raises ServiceError where one was not written: the marker must not pass it."""
+        if self._letters.flush(30) or self._undelivered:
+            raise ServiceError(f"dead letters: expected all to be written, got {self._undelivered or 'no answer'}")
+
+    def _delivered(self, error: Any, _: Any) -> None:
+        if error:
+            self._undelivered = error.str()
 
     def _write(self, class_name: str, rows: pa.Table, number: int, last_offset: int) -> None:
         """Until it is written: a store that is away is waited for, the rows stay in the topic meanwhile."""
@@ -196,5 +214,10 @@ class Sink:
         rejected = [Rejected(0, Reason.UNSTORABLE, detail)]
         for output in dead_letters(self._plant.topics.dead_letters, batch, rejected):
             self._letters.produce(
-                output.topic, output.value, output.key, partition=output.partition, headers=list(output.headers)
+                output.topic,
+                output.value,
+                output.key,
+                partition=output.partition,
+                headers=list(output.headers),
+                on_delivery=self._delivered,
             )

@@ -73,13 +73,14 @@ class Source:
         if self._recover:
             self._recover = False
             self._begin(self._consumer.assignment())
-        epoch, most = self.epoch, self._settings.fetch_records
+        most = self._settings.fetch_records
         first = self._consumer.poll(PATIENCE_S)
+        epoch = self.epoch  # a poll that brings a rebalance and a record brings the rebalance first
         records = [] if first is None else [first, *self._consumer.consume(most - 1, 0)]
         self._raise_failure()
-        if epoch != self.epoch:  # a rebalance came in between: whose these records are is not certain
+        if self._recover or epoch != self.epoch:  # what these records are to be added to is not certain
             self._recover = self._recover or bool(records)
-            return Fetch(epoch)
+            return Fetch(self.epoch)
         if any(map(Message.error, records)):
             records = [record for record in records if not _is_error(record)]
         return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)

@@ -126,8 +126,10 @@ class Commits:
         return fetch.caught_up and now - self._finished >= COMMIT_SHARE * self._took
 
     def _commit(self) -> None:
-        begin = time.monotonic()
-        self._transaction.commit(self._source.group())
+        begin, group = time.monotonic(), self._source.group()
+        if self._epoch != self._source.epoch:  # the group's generation may be newer than what it would vouch for
+            return
+        self._transaction.commit(group)
         self._finished = time.monotonic()
         self._took = self._finished - begin
         self.commits += 1

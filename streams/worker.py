@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import faust
+from confluent_kafka import KafkaException
 
 from features.errors import ServiceError
 from features.plant import Plant
@@ -52,7 +54,8 @@ class Worker:
 
     def _app(self) -> faust.App:
         app = faust.App(
-            f"headrace-{self._plant.name}-control",
+            # a group of its own for each process: in a shared one, who comes waits until the dead are missed (60 s)
+            f"headrace-{self._plant.name}-{self._settings.worker}-{uuid.uuid4().hex[:8]}",
             broker="kafka://" + self._settings.bootstrap.replace(",", ";"),
             store="memory://",
             web_enabled=False,
@@ -65,36 +68,43 @@ class Worker:
         self._scored = app.channel(maxsize=1)
         app.agent(self._fetched, name="features")(self._stage(self._computing, self.features.run, self._windowed))
         app.agent(self._windowed, name="scores")(self._stage(self._computing, self.scores.run, self._scored))
-        app.agent(self._scored, name="commit")(self._stage(self._committing, self._commit, None))
+        app.agent(self._scored, name="commit")(self._stage(self._committing, self.commits.run, None))
         app.agent(app.topic(control_topic(self._plant), value_serializer="raw"), name="control")(_ignore)
         return app
 
     def _stage(self, thread: ThreadPoolExecutor, run: Callable[[Fetch], Any], then: Any) -> Any:
-        """An agent that applies a blocking step to each fetch and passes it on; it never lets Faust see an error."""
+        """An agent that applies a blocking step to each fetch and passes it on; it never lets Faust see an error.
+
+        After a failure nothing is done any more, but fetches still flow: whoever waits to hand one over must not wait
+        for ever.
+        """
 
         async def agent(stream: Any) -> None:
             async for fetch in stream:
                 try:
-                    await self._in(thread, run, fetch)
+                    if not self._failure:
+                        await self._in(thread, run, fetch)
                 except Exception as error:
                     self._fail(error)
-                    return
                 if then is not None:
                     await then.put(fetch)
+                elif fetch.drained and not fetch.drained.done():
+                    fetch.drained.set_result(None)
 
         return agent
-
-    def _commit(self, fetch: Fetch) -> None:
-        self.commits.run(fetch)
-        if fetch.drained is not None:
-            self._loop.call_soon_threadsafe(_done, fetch.drained)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; then finish what is under way, and leave the group.
 
         Raises:
-            HeadraceError, KafkaException: why the worker cannot go on; nothing uncommitted is visible.
+            HeadraceError: why the worker cannot go on; nothing uncommitted is visible.
         """
+        try:
+            await self._live()
+        except KafkaException as error:
+            raise ServiceError(f"Kafka at {self._settings.bootstrap}: {error.args[0].str()}") from error
+
+    async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
@@ -150,8 +160,3 @@ class Worker:
 async def _ignore(stream: Any) -> None:
     async for _ in stream:
         pass
-
-
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
