@@ -86,9 +86,11 @@ class Source:
         return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
 
     def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
-        """Runs of one partition, in the order in which they came."""
-        for _, run in groupby(records, Message.partition if len(self._decoders) == 1 else _origin):
-            messages = list(run)
+        """One batch for each partition that has records, whatever their order in the fetch."""
+        by_partition: dict[object, list[Message]] = {}
+        for origin, run in groupby(records, Message.partition if len(self._decoders) == 1 else _origin):
+            by_partition.setdefault(origin, []).extend(run)
+        for messages in by_partition.values():
             yield RecordBatch(
                 Partition(messages[0].topic(), messages[0].partition()),
                 list(map(Message.value, messages)),

@@ -109,9 +109,11 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
-        await self._in(self._computing, self.scores.run, Fetch(0))
-        await self.app.start()
-        await self._in(self._committing, self.transaction.renew)
+        await asyncio.gather(
+            self._in(self._computing, self.scores.run, Fetch(0)),  # loads the champions
+            self._in(self._committing, self.transaction.renew),
+            self.app.start(),
+        )
         await self._in(self._reading, self.source.start)
         try:
             await self._read()
