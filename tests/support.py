@@ -19,11 +19,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.samples import Rows
+from features.schema import FeatureSet
 from features.state import ClassState
 from streams.decode import Decoder
 from streams.reading import committed_records
 from streams.records import AnomalyEvent, FeatureBlock
-from training.bundle import Bundle
+from training.bundle import Bundle, bundle_from_dense
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 T0 = 1_767_225_600_000
@@ -142,6 +143,18 @@ def answer(plant: Plant, sent: Iterable[Sent]) -> Answer:
 def _row_keys(plant: Plant, class_name: str, partition: int, rows: Rows) -> Iterator[tuple[Any, ...]]:
     for machine, *numbers, values in zip(*rows, strict=True):
         yield class_name, partition, plant.machines[machine].id, *map(int, numbers), values.tobytes()
+
+
+def flow_over(plant: Plant, limit: float) -> Bundle:
+    """Finds pumps abnormal whose mean flow is over a limit."""
+    return bundle_from_dense(
+        FeatureSet.of(plant, "pump"),
+        ["flow__mean"],
+        mean=[limit],
+        deviation=[1.0],
+        layers=[([[1.0]], [0.0])],
+        threshold=0.5,
+    )
 
 
 def events_of(plant: Plant, given: Answer, bundle: Bundle, since_ms: int = 0) -> set[tuple[Any, ...]]:
