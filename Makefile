@@ -63,7 +63,7 @@ $(SETUP): .venv/.packages jgo.toml jgo.lock.toml pyproject.toml
 
 .venv/.packages: .venv/.uv requirements.lock
 	@echo "set-up: installing packages (a few minutes the first time)"
-	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements.lock \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --python $(BIN)/python --requirement requirements.lock \
 	  || $(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
 	@touch $@
 
