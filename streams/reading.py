@@ -44,7 +44,7 @@ def committed_records(
         reader.assign(partitions)
         open_ends = len(partitions)
         while open_ends:
-            for record in reader.consume(1000, 1.0):
+            for record in reader.consume(1000, 0.1):
                 if record.error() is None:
                     yield record
                 elif record.error().name() == "_PARTITION_EOF":
