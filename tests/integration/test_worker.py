@@ -1,0 +1,153 @@
+"""The worker as a process on a real broker: what it writes is what its input says, and what it does with trouble."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+import pytest
+
+from tests.support import (
+    T0,
+    Sent,
+    Site,
+    answer,
+    assert_once_and_in_order,
+    events_of,
+    flow_over,
+    plant_named,
+    read_events,
+    read_features,
+    read_letters,
+    telemetry,
+    topics_of,
+    until,
+)
+from training.registry import Registry
+
+Unique = Callable[[str], str]
+
+
+@pytest.fixture
+def site(kafka: str, unique: Unique, tmp_path: Path) -> Site:
+    site = Site(plant_named(unique("works")), kafka, tmp_path)
+    site.make_topic()
+    return site
+
+
+def test_outputs_are_those_of_the_pure_computation_and_sigterm_leaves_nothing_open(site: Site) -> None:
+    records = telemetry(site.plant, 60)
+    site.send(records[:1500])
+    with site.running("worker") as worker:
+        site.wait_committed(500, worker)
+        site.send(records[1500:])
+        site.wait_committed(len(records), worker)
+        begin = time.monotonic()
+        assert worker.stop() == 0, worker.output()
+        assert time.monotonic() - begin < 10
+    expected = answer(site.plant, records)
+    assert len(expected.features) > 500
+    assert {reason for _, _, reason, _ in expected.letters} >= {"late", "duplicate", "malformed", "tombstone"}
+    assert_once_and_in_order(read_features(site.plant, site.bootstrap), expected.features)
+    letters = read_letters(site.plant, site.bootstrap)
+    assert len(letters) == len(set(letters))
+    assert set(letters) == expected.letters
+
+
+def test_sigterm_in_the_middle_commits_what_was_fetched(site: Site) -> None:
+    records = telemetry(site.plant, 60)
+    site.send(records)
+    with site.running("worker", fetch_records=50) as worker:
+        site.wait_committed(200, worker)
+        begin = time.monotonic()
+        assert worker.stop() == 0, worker.output()
+        assert time.monotonic() - begin < 10
+    assert 200 <= site.committed() < len(records)
+    with site.running("worker") as worker:
+        site.wait_committed(len(records), worker)
+    assert_once_and_in_order(read_features(site.plant, site.bootstrap), answer(site.plant, records).features)
+
+
+def test_a_promotion_is_taken_over_while_running(site: Site) -> None:
+    first, second = telemetry(site.plant, 20), telemetry(site.plant, 20, first_s=20)
+    site.send(first)
+    sent, since_ms = list(first), T0 + 30_000
+    with site.running("worker") as worker:
+        site.wait_committed(len(first), worker)
+        registry, bundle = Registry(site.home / "registry"), flow_over(site.plant, 51)
+        registry.promote("pump", registry.add(bundle), since_ms)
+
+        def noticed() -> bool:
+            """The worker looks at the registry when records come: one that is of no use will do."""
+            sent.append(Sent(0, b"", None, T0))
+            site.send(sent[-1:])
+            return f"champions: {{'pump': '{bundle.hash[:12]}'}}" in worker.output()
+
+        until(noticed, "the new champion")
+        site.send(second)
+        sent += second
+        site.wait_committed(len(sent), worker)
+        assert worker.stop() == 0
+    expected = events_of(site.plant, answer(site.plant, sent), bundle, since_ms)
+    events = read_events(site.plant, site.bootstrap)
+    assert len(events) == len(set(events)) > 10
+    assert set(events) == expected
+
+
+def test_every_bad_record_becomes_one_dead_letter_and_the_worker_stays_up(
+    kafka: str, unique: Unique, tmp_path: Path, decoding: ModuleType
+) -> None:
+    name = unique("works").replace("-", "_")
+    plant = msgspec.structs.replace(decoding.plant(), name=name, topics=topics_of(name, 1))
+    site = Site(plant, kafka, tmp_path)
+    site.make_topic()
+    huge = b'{"machine_id":"p-1","ts":%d,"x":"%s"}' % (T0, b"y" * 10_000_000)
+    bad = [*decoding.BAD.values(), (huge, "too_large"), (b"\0" * 50, "malformed")]
+    good = [decoding.record(ts=T0 + i * 1000, pressure=5, flow=i % 9) for i in range(2 * len(bad) + 200)]
+    records = [
+        Sent(0, b"key", value, T0 + 1)
+        for pair in zip(good, (value for value, _ in bad), strict=False)
+        for value in pair
+    ]
+    records += [Sent(0, b"p-1", value, T0 + 1) for value in good[len(bad) :]]
+    site.send(records)
+    with site.running("worker") as worker:
+        site.wait_committed(len(records), worker)
+        assert worker.stop() == 0
+    letters = read_letters(plant, kafka)
+    assert [(offset, reason, value) for _, offset, reason, value in letters] == [
+        (2 * i + 1, str(reason), value) for i, (value, reason) in enumerate(bad)
+    ]
+    features = read_features(plant, kafka)
+    assert features
+    assert_once_and_in_order(features, answer(plant, records).features)
+
+
+@pytest.fixture
+def decoding() -> ModuleType:
+    """The unit tests of decoding: their plant and their bad records."""
+    return pytest.importorskip("tests.unit.streams.test_decode")
+
+
+def test_a_topic_with_another_number_of_partitions_is_refused(kafka: str, unique: Unique, tmp_path: Path) -> None:
+    site = Site(plant_named(unique("works")), kafka, tmp_path)
+    site.make_topic(partitions=3)
+    with site.running("worker") as worker:
+        assert worker.wait() == 1
+    assert f"headrace: topic {site.telemetry}: expected 4 partitions" in worker.output()
+    assert "Traceback" not in worker.output()
+
+
+def test_no_broker_is_told_in_one_sentence(unique: Unique, tmp_path: Path, redis_url: str) -> None:
+    site = Site(plant_named(unique("works")), "127.0.0.1:1", tmp_path, redis_url)
+    begin = time.monotonic()
+    with site.running("worker") as worker, site.running("sink") as sink:
+        assert worker.wait() == 1
+        assert time.monotonic() - begin < 30
+        assert sink.wait() == 1
+    for process in (worker, sink):
+        assert "headrace: Kafka at 127.0.0.1:1: expected" in process.output()
+        assert "Traceback" not in process.output()
