@@ -125,11 +125,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
-        await asyncio.gather(
-            self._in(self._working, self.scores.run, Fetch(0)),  # loads the champions
-            self._in(self._committing, self.transaction.renew),
-            self.app.start(),
-        )
+        await self._start()
         _settle()
         await self._in(self._working, self.source.start)
         try:
@@ -138,6 +134,19 @@ class Worker:
             await self._end()
         if self._failure:
             raise self._failure
+
+    async def _start(self) -> None:
+        """Everything that takes its time, at once; all of it has ended when this raises."""
+        done = await asyncio.gather(
+            self._in(self._working, self.scores.run, Fetch(0)),  # loads the champions
+            self._in(self._committing, self.transaction.renew),
+            self.app.start(),
+            return_exceptions=True,
+        )
+        for error in done:
+            if isinstance(error, BaseException):
+                await self.app.stop()
+                raise error
 
     async def _read(self) -> None:
         """Fetch when what was fetched before is computed; commits go on meanwhile."""
