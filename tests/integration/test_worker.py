@@ -97,6 +97,29 @@ def test_a_promotion_is_taken_over_while_running(site: Site) -> None:
     assert set(events) == expected
 
 
+def test_a_bundle_that_was_changed_ends_the_worker_with_a_sentence_running_or_starting(
+    site: Site, tmp_path: Path
+) -> None:
+    elsewhere, bundle = Registry(tmp_path / "elsewhere"), flow_over(site.plant, 50)
+    elsewhere.promote("pump", elsewhere.add(bundle))
+    card = elsewhere.root / "bundles" / bundle.hash / "bundle.json"
+    card.chmod(0o644)
+    card.write_bytes(card.read_bytes().replace(b"0.5", b"0.6"))
+    records = telemetry(site.plant, 60)
+    site.send(records)
+    with site.running("worker", fetch_records=20) as running:
+        site.wait_committed(200, running)
+        elsewhere.root.rename(site.home / "registry")
+        until(lambda: running.ended or site.send(records[-1:]), "its end")
+        assert running.wait() == 1
+    told = running.output()
+    with site.running("worker") as starting:
+        assert starting.wait() == 1
+    for output in (told, starting.output()):
+        assert "expected sha256" in output.splitlines()[-1]
+        assert "Traceback" not in output
+
+
 def test_every_bad_record_becomes_one_dead_letter_and_the_worker_stays_up(
     kafka: str, unique: Unique, tmp_path: Path, decoding: ModuleType
 ) -> None:
