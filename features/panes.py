@@ -35,13 +35,6 @@ class Panes(NamedTuple):
     span: NDArray[np.int64]
     """(4, R) first and last event time, first and last offset."""
 
-    @classmethod
-    def empty(cls, channels: int) -> Panes:
-        none = np.empty((channels, 0), np.int64)
-        return cls(
-            np.empty(0, np.int64), np.empty((6, channels, 0), np.int64), none, none, none, np.empty((4, 0), np.int64)
-        )
-
     def take(self, which: Ints | Bools) -> Panes:
         at = places(which)
         return Panes(*(column.take(at, axis=-1) for column in self))
@@ -104,7 +97,7 @@ def merge(old: Panes, new: Panes) -> Panes:
     position = np.minimum(np.searchsorted(old.key, new.key), len(old.key) - 1)
     again = old.key[position] == new.key
     if again.all():
-        _add(old, _run(position), new)
+        _add(old, run_of(position), new)
         return old
     if again.any():
         _add(old, position[again], new.take(again))
@@ -112,9 +105,9 @@ def merge(old: Panes, new: Panes) -> Panes:
     return both.take(np.argsort(both.key, kind="stable"))
 
 
-def _run(at: Ints) -> Ints | slice:
+def run_of(at: Ints) -> Ints | slice:
     """Ascending places as a slice where they follow each other: many times faster to add to."""
-    return slice(int(at[0]), int(at[-1]) + 1) if at[-1] - at[0] == len(at) - 1 else at
+    return slice(int(at[0]), int(at[-1]) + 1) if len(at) and at[-1] - at[0] == len(at) - 1 else at
 
 
 def _add(old: Panes, at: Ints | slice, new: Panes) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.order import reorder
+from features.pane_store import PaneStore
 from features.panes import PANE_BITS, Panes, join, merge, pane_key, panes_of
 from features.plant import MachineClass
 from features.quality import Cleaner
@@ -55,7 +56,7 @@ class ClassState:
         self._waiting = Samples.empty(len(machine_class.channels))
         """In here, the machine of a sample is its slot."""
         self._cleaner = Cleaner(machine_class)
-        self._panes = Panes.empty(len(machine_class.channels))
+        self._store = PaneStore(len(machine_class.channels), machine_class.window.panes)
 
     def add(self, new: Samples) -> Step:
         """Take one batch of samples, in arrival order."""
@@ -65,11 +66,12 @@ class ClassState:
         by_slot = new._replace(machine=self._slots(new.machine))
         ordered, self._waiting = reorder(self._waiting, by_slot, self._window.grace_ms)
         slots = ordered.arrival.machine
-        cleaned = self._absorb(ordered.released)
+        cleaned, panes = self._absorb(ordered.released, self._store.take(slots))
         segment = np.full(len(self.machines), -1)
         segment[slots] = np.arange(len(slots))
         rows = self._close(
             slots,
+            panes,
             (ordered.arrival.watermark_ms - self._window.grace_ms) // self._window.hop,
             lambda slot, watermark_ms: ordered.arrival.ingest_at(segment[slot], watermark_ms),
         )
@@ -80,9 +82,9 @@ class ClassState:
         waiting, self._waiting = self._waiting, self._waiting.take(np.empty(0, np.int64))
         newest = np.zeros(len(self.machines), np.int64)
         np.maximum.at(newest, waiting.machine, waiting.ingest_ms)
-        cleaned = self._absorb(waiting)
-        beyond = np.full(len(self.machines), _PANE_MASK)
-        rows = self._close(np.arange(len(self.machines)), beyond, lambda slot, _: newest[slot])
+        slots, beyond = np.arange(len(self.machines)), np.full(len(self.machines), _PANE_MASK)
+        cleaned, panes = self._absorb(waiting, self._store.take(slots))
+        rows = self._close(slots, panes, beyond, lambda slot, _: newest[slot])
         none = np.empty(0, np.int64)
         return Step(rows, none, none, cleaned)
 
@@ -101,12 +103,13 @@ class ClassState:
         self._row_count = np.append(self._row_count, np.zeros(len(new), np.int64))
         self._open_from = np.append(self._open_from, np.zeros(len(new), np.int64))
         self._cleaner.grow(len(self.machines))
+        self._store.grow(len(self.machines))
         return self._slot_of[machine]
 
-    def _absorb(self, released: Samples) -> Counter[tuple[str, str]]:
-        """Clean what has left the queue, and add it to the panes."""
+    def _absorb(self, released: Samples, panes: Panes) -> tuple[Counter[tuple[str, str]], Panes]:
+        """Clean what has left the queue, and add it to its machines' panes."""
         if not len(released.machine):
-            return Counter()
+            return Counter(), panes
         slot = released.machine
         starts = segment_starts(slot)
         cleaned = self._cleaner.clean(released, slot, starts)
@@ -117,8 +120,7 @@ class ClassState:
             time //= self._unit_ms
         steps = self._function.steps(released.values)
         new = panes_of(pane_key(slot, pane), steps, time, released.time_ms, released.offset)
-        self._panes = merge(self._panes, new)
-        return cleaned
+        return cleaned, merge(panes, new)
 
     def _positions(self, released: Samples, slot: Ints, starts: Ints) -> Ints:
         """Where each record stands on the window's axis: its event time, or its row number."""
@@ -129,35 +131,32 @@ class ClassState:
         self._row_count[slot[starts]] += lengths
         return np.repeat(first - starts, lengths) + np.arange(len(slot))
 
-    def _close(self, slots: Ints, closed_before: Ints, created_at: CreatedAt) -> Rows:
-        """Give all windows of these machines that end before a pane and were not given yet."""
+    def _close(self, slots: Ints, panes: Panes, closed_before: Ints, created_at: CreatedAt) -> Rows:
+        """Give all windows of these machines that end before a pane and were not given yet; keep what may be needed."""
         if self._window.by_rows:
             closed_before = self._row_count[slots] // self._window.hop
-        until = self._open_from.copy()
-        until[slots] = closed_before
-        slot, pane = self._panes.key >> PANE_BITS, self._panes.key & _PANE_MASK
+        slot, pane = panes.key >> PANE_BITS, panes.key & _PANE_MASK
         length = self._window.panes
         begin = np.maximum(pane, self._open_from[slot])
-        count = np.maximum(np.minimum(pane + length, until[slot]) - begin, 0)
-        rows = self._no_rows()
-        if count.any():
-            offset = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
-            ends = np.repeat(pane_key(slot, begin), count) + offset
-            rows = self._rows(ends if length == 1 else np.unique(ends), created_at)
-        self._open_from = until
-        if count.any() or length > 1:
-            self._panes = self._panes.take(pane + length > until[slot])
-        return rows
+        self._open_from[slots] = closed_before
+        until = self._open_from[slot]
+        count = np.maximum(np.minimum(pane + length, until) - begin, 0)
+        self._store.put(slots, panes.take(pane + length > until))
+        if not count.any():
+            return self._no_rows()
+        offset = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+        ends = np.repeat(pane_key(slot, begin), count) + offset
+        return self._rows(panes, ends if length == 1 else np.unique(ends), created_at)
 
-    def _rows(self, ends: Ints, created_at: CreatedAt) -> Rows:
+    def _rows(self, panes: Panes, ends: Ints, created_at: CreatedAt) -> Rows:
         """The windows that end with these panes."""
         slot, end = ends >> PANE_BITS, ends & _PANE_MASK
         hop, length = self._window.hop, self._window.panes
-        begin = np.searchsorted(self._panes.key, pane_key(slot, np.maximum(end - length + 1, 0)))
-        count = np.searchsorted(self._panes.key, ends, "right") - begin
+        begin = np.searchsorted(panes.key, pane_key(slot, np.maximum(end - length + 1, 0)))
+        count = np.searchsorted(panes.key, ends, "right") - begin
         index = np.repeat(begin - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
-        number = (self._panes.key[index] & _PANE_MASK) - np.repeat(end - length + 1, count)
-        windows = join(self._panes, begin, count, number * (hop // self._unit_ms))
+        number = (panes.key[index] & _PANE_MASK) - np.repeat(end - length + 1, count)
+        windows = join(panes, begin, count, number * (hop // self._unit_ms))
         first_ms, last_ms, first_offset, last_offset = windows.span
         if self._window.by_rows:
             start_ms, end_ms, closing_ms = first_ms, last_ms, last_ms + 1
@@ -176,7 +175,8 @@ class ClassState:
         """Everything the state remembers."""
         arrays: Arrays = {"machines": self.machines, "row_count": self._row_count, "open_from": self._open_from}
         arrays |= {f"waiting.{name}": column for name, column in self._waiting._asdict().items()}
-        arrays |= {f"panes.{name}": column for name, column in self._panes._asdict().items()}
+        panes = self._store.take(np.arange(len(self.machines)))
+        arrays |= {f"panes.{name}": column for name, column in panes._asdict().items()}
         return arrays | {f"clean.{name}": getattr(self._cleaner, name) for name in Cleaner.MEMORY}
 
     def load(self, arrays: Mapping[str, NDArray[np.generic]], machines: Ints) -> None:
@@ -189,8 +189,9 @@ class ClassState:
         waiting = Samples(*(np.array(arrays[f"waiting.{name}"]) for name in Samples._fields))
         self._waiting = waiting.take(machines[waiting.machine] >= 0)
         panes = Panes(*(np.array(arrays[f"panes.{name}"]) for name in Panes._fields))
-        self._panes = panes.take(machines[panes.key >> PANE_BITS] >= 0)
         self.machines = machines.copy()
+        self._store.grow(len(machines))
+        self._store.put(np.arange(len(machines)), panes.take(machines[panes.key >> PANE_BITS] >= 0))
         known = np.flatnonzero(machines >= 0)
         self._slot_of = np.full(int(machines.max(initial=-1)) + 1, -1, np.int64)
         self._slot_of[machines[known]] = known

@@ -13,8 +13,9 @@ from features.plant import Plant
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.setLevel(logging.CRITICAL)  # what fails is said once, by us
 
-LARGEST_RECORD = 16_000_000
-"""Bytes; a dead letter holds the rejected record whole, however large it was."""
+LARGEST_RECORD = 64 << 20
+"""Bytes; a dead letter holds the rejected record whole, so this must be more than any broker takes as telemetry: a
+record that cannot be rejected would come again for ever."""
 
 _LARGE = {"max.message.bytes": str(LARGEST_RECORD)}
 _STATE = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.3"}

@@ -6,7 +6,6 @@ source ─► features ─► scores ─► commit
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import uuid
@@ -21,6 +20,7 @@ from confluent_kafka import KafkaException
 from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Fetch
+from streams.memory import keep_pages, spare_collector
 from streams.score import Scoring
 from streams.settings import Settings
 from streams.source import Source
@@ -121,12 +121,13 @@ class Worker:
             raise ServiceError(f"Kafka at {self._settings.bootstrap}: {error.args[0].str()}") from error
 
     async def _live(self) -> None:
+        keep_pages()
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
         await self._start()
-        _settle()
+        spare_collector()
         await self._in(self._working, self.source.start)
         try:
             await self._read()
@@ -193,13 +194,3 @@ class Worker:
 async def _ignore(stream: Any) -> None:
     async for _ in stream:
         pass
-
-
-def _settle() -> None:
-    """Keep the cycle collector off what start-up made, and off the records of a fetch, which have no cycles.
-
-    With its default thresholds it walks the objects of all imported libraries again and again, for a third of the time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
