@@ -229,7 +229,7 @@ class Site:
             "HEADRACE_COMMIT_MS": "50",
             "HEADRACE_FLUSH_S": "0.2",
         }
-        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 16_000_000})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 17_000_000})
 
     def make_topic(self, name: str | None = None, partitions: int | None = None) -> None:
         """Telemetry is old by the clock, so the topic keeps it for ever."""

@@ -127,7 +127,7 @@ def test_every_bad_record_becomes_one_dead_letter_and_the_worker_stays_up(
     plant = msgspec.structs.replace(decoding.plant(), name=name, topics=topics_of(name, 1))
     site = Site(plant, kafka, tmp_path)
     site.make_topic()
-    huge = b'{"machine_id":"p-1","ts":%d,"x":"%s"}' % (T0, b"y" * 10_000_000)
+    huge = b'{"machine_id":"p-1","ts":%d,"x":"%s"}' % (T0, b"y" * 16_700_000)
     bad = [*decoding.BAD.values(), (huge, "too_large"), (b"\0" * 50, "malformed")]
     good = [decoding.record(ts=T0 + i * 1000, pressure=5, flow=i % 9) for i in range(2 * len(bad) + 200)]
     records = [
