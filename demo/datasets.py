@@ -59,12 +59,9 @@ class Skab(Dataset):
         self.plant = skab.plant(list(self._runs))
 
     def part(self, machine_id: str, *, learning: bool) -> tuple[Ints, NDArray[np.float64]]:
-        """One row more than is learned from closes the last window; an empty record at the end closes the very last."""
-        run, cut = self._runs[machine_id], skab.TRAINING_ROWS + 1
-        if learning:
-            return run.time_ms[:cut], run.values[:, :cut]
-        closing = np.full((len(run.values), 1), np.nan)
-        return np.append(run.time_ms[cut:], run.time_ms[-1] + 1000), np.hstack((run.values[:, cut:], closing))
+        run, cut = self._runs[machine_id], skab.TRAINING_ROWS
+        rows = slice(None, cut) if learning else slice(cut, None)
+        return run.time_ms[rows], run.values[:, rows]
 
     def train(self, windows: Windows) -> Iterator[tuple[Bundle, int]]:
         """All at once."""

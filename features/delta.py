@@ -83,10 +83,15 @@ def app_version(path: str | Path, app: str) -> int | None:
 def replace(path: str | Path, rows: pa.Table) -> bool:
     """Make `rows` the table's whole content in one commit; False where they are it already."""
     table = open_table(path)
-    if table.to_pyarrow_dataset().to_table().equals(rows):
+    if _sorted(table.to_pyarrow_dataset().to_table()).equals(_sorted(rows)):
         return False
     write_deltalake(table, rows, mode="overwrite", schema_mode="overwrite")
     return True
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    """Rows have no order in a Delta table: writers work side by side."""
+    return rows.sort_by([(name, "ascending") for name in rows.column_names])
 
 
 def compact(path: str | Path) -> int:

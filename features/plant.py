@@ -85,7 +85,8 @@ class Window(_Part, frozen=True):
     hop_rows: Count | None = None
     """None: as `length_rows` (tumbling)."""
     grace_s: NotNegative = 0.0
-    """How far behind its machine's newest record a record may come and still count."""
+    """How far behind its machine's newest record a record may come and still count. With 0 a record counts at once, and
+    a second one of its time is a duplicate; with more, records of one machine and time are put together."""
 
     @property
     def by_rows(self) -> bool:
@@ -266,18 +267,32 @@ def _problems(plant: Plant) -> list[tuple[str, str]]:
         seen[machine.id] = i
     if not 1970 < plant.limits.earliest.year < 2262:
         found.append(("$.limits.earliest", f"expected a day from 1971 to 2261, got {plant.limits.earliest}"))
+    found += _topic_problems(plant)
+    for name in plant.costs:
+        if name not in plant.classes:
+            found.append((f"$.costs.{name}", f"expected one of {sorted(plant.classes)}, got {name!r}"))
+    return found
+
+
+def _topic_problems(plant: Plant) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
     channels = {channel for machine_class in plant.classes.values() for channel in machine_class.channels}
     for i, topic in enumerate(plant.topics.telemetry):
-        for unknown in sorted(set(topic.fields) - channels):
-            found.append((f"$.topics.telemetry[{i}].fields.{unknown}", "expected the name of a channel of some class"))
+        unknown = sorted(set(topic.fields) - channels)
+        found += [
+            (f"$.topics.telemetry[{i}].fields.{name}", "expected the name of a channel of some class")
+            for name in unknown
+        ]
         named = [topic.machine, topic.time, *(topic.fields.get(channel, channel) for channel in channels)]
         if len(set(named)) < len(named):
             found.append(
                 (f"$.topics.telemetry[{i}]", "expected a JSON field for machine, time and each channel, got one twice")
             )
-    for name in plant.costs:
-        if name not in plant.classes:
-            found.append((f"$.costs.{name}", f"expected one of {sorted(plant.classes)}, got {name!r}"))
+    if any(topic.format == "tag" for topic in plant.topics.telemetry):
+        for name, machine_class in plant.classes.items():
+            if not machine_class.window.grace_ms:
+                needed = "expected more than 0 where a record has one tag: those of one time come one after the other"
+                found.append((f"$.classes.{name}.window.grace_s", f"{needed}, got 0"))
     return found
 
 

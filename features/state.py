@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.order import reorder
+from features.order import Clocks, reorder
 from features.pane_store import PaneStore
 from features.panes import PANE_BITS, Panes, join, merge, pane_key, panes_of
 from features.plant import MachineClass
@@ -55,6 +55,7 @@ class ClassState:
         """(slots,) first pane that is still open; all windows that end before it have been given."""
         self._waiting = Samples.empty(len(machine_class.channels))
         """In here, the machine of a sample is its slot."""
+        self._clocks = Clocks()
         self._cleaner = Cleaner(machine_class)
         self._store = PaneStore(len(machine_class.channels), machine_class.window.panes)
 
@@ -64,7 +65,7 @@ class ClassState:
         if not len(new.machine):
             return Step(self._no_rows(), none, none, Counter())
         by_slot = new._replace(machine=self._slots(new.machine))
-        ordered, self._waiting = reorder(self._waiting, by_slot, self._window.grace_ms)
+        ordered, self._waiting = reorder(self._waiting, by_slot, self._window.grace_ms, self._clocks)
         slots = ordered.arrival.machine
         cleaned, panes = self._absorb(ordered.released, self._store.take(slots))
         segment = np.full(len(self.machines), -1)
@@ -80,11 +81,9 @@ class ClassState:
     def flush(self) -> Step:
         """Close every window as if time had gone on: for the end of a finite input, never in a stream."""
         waiting, self._waiting = self._waiting, self._waiting.take(np.empty(0, np.int64))
-        newest = np.zeros(len(self.machines), np.int64)
-        np.maximum.at(newest, waiting.machine, waiting.ingest_ms)
         slots, beyond = np.arange(len(self.machines)), np.full(len(self.machines), _PANE_MASK)
         cleaned, panes = self._absorb(waiting, self._store.take(slots))
-        rows = self._close(slots, panes, beyond, lambda slot, _: newest[slot])
+        rows = self._close(slots, panes, beyond, lambda slot, _: self._clocks.ingest_ms[slot])
         none = np.empty(0, np.int64)
         return Step(rows, none, none, cleaned)
 
@@ -102,6 +101,7 @@ class ClassState:
         self.machines = np.concatenate((self.machines, new))
         self._row_count = np.append(self._row_count, np.zeros(len(new), np.int64))
         self._open_from = np.append(self._open_from, np.zeros(len(new), np.int64))
+        self._clocks.grow(len(self.machines))
         self._cleaner.grow(len(self.machines))
         self._store.grow(len(self.machines))
         return self._slot_of[machine]
@@ -159,7 +159,7 @@ class ClassState:
         windows = join(panes, begin, count, number * (hop // self._unit_ms))
         first_ms, last_ms, first_offset, last_offset = windows.span
         if self._window.by_rows:
-            start_ms, end_ms, closing_ms = first_ms, last_ms, last_ms + 1
+            start_ms, end_ms, closing_ms = first_ms, last_ms, last_ms
         else:
             start_ms, end_ms = (end - length + 1) * hop, (end + 1) * hop
             closing_ms = end_ms
@@ -177,6 +177,7 @@ class ClassState:
         arrays |= {f"waiting.{name}": column for name, column in self._waiting._asdict().items()}
         panes = self._store.take(np.arange(len(self.machines)))
         arrays |= {f"panes.{name}": column for name, column in panes._asdict().items()}
+        arrays |= {f"clock.{name}": getattr(self._clocks, name) for name in Clocks.MEMORY}
         return arrays | {f"clean.{name}": getattr(self._cleaner, name) for name in Cleaner.MEMORY}
 
     def load(self, arrays: Mapping[str, NDArray[np.generic]], machines: Ints) -> None:
@@ -197,6 +198,8 @@ class ClassState:
         self._slot_of[machines[known]] = known
         self._row_count = arrays["row_count"].astype(np.int64)
         self._open_from = arrays["open_from"].astype(np.int64)
+        for name in Clocks.MEMORY:
+            setattr(self._clocks, name, np.array(arrays[f"clock.{name}"]))
         for name in Cleaner.MEMORY:
             setattr(self._cleaner, name, np.array(arrays[f"clean.{name}"]))
 

@@ -1,5 +1,6 @@
 """Telemetry to windows: against a model that works record by record, and the laws of batches, order and restarts."""
 
+import itertools
 import math
 
 import numpy as np
@@ -45,8 +46,8 @@ def samples(machine, time_ms, values, ingest=None):
 
 
 @st.composite
-def streams(draw, disorder_ms=0):
-    """Records of a few machines, each machine's in time order but for a shuffle within `disorder_ms`."""
+def streams(draw, disorder_ms=0, repeats=False):
+    """Records of a few machines, each in time order but for a shuffle within `disorder_ms`; some may come twice."""
     machines = draw(st.integers(1, 4))
     records = []
     for machine in range(machines):
@@ -59,6 +60,9 @@ def streams(draw, disorder_ms=0):
     records = [records[i] for i in np.argsort(arrival, kind="stable")]
     values = np.column_stack((rng.normal(0, 20, len(records)).clip(-99, 99), rng.uniform(0, 1000, len(records))))
     values[rng.random(values.shape) < draw(st.sampled_from([0, 0.2]))] = np.nan
+    if repeats and draw(st.booleans()):
+        again = np.sort(np.append(np.arange(len(records)), rng.integers(0, len(records), 5)))
+        records, values = [records[i] for i in again], values[again]
     return samples([m for m, _ in records], [t for _, t in records], values)
 
 
@@ -72,8 +76,9 @@ def keyed(rows):
 
 def in_batches(state, stream, cuts):
     bounds = [0, *sorted(cuts), len(stream.machine)]
-    steps = [state.add(stream.take(np.arange(a, b))) for a, b in zip(bounds, bounds[1:], strict=False)]
-    return Rows.concat([step.rows for step in steps])
+    steps = [state.add(stream.take(np.arange(a, b))) for a, b in itertools.pairwise(bounds)]
+    refused = [sum(len(step.late) for step in steps), sum(len(step.duplicate) for step in steps)]
+    return Rows.concat([step.rows for step in steps]), refused
 
 
 def naive(described, stream):
@@ -122,18 +127,20 @@ def test_windows_are_those_of_the_naive_model(window, stream):
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
-@given(stream=streams(disorder_ms=1500), data=st.data())
+@given(stream=streams(disorder_ms=1500, repeats=True), data=st.data())
 @settings(max_examples=40, deadline=None)
 def test_batches_do_not_matter(window, stream, data):
     described = machine_class(window)
     whole, cut = ClassState(described), ClassState(described)
     cuts = data.draw(st.lists(st.integers(0, len(stream.machine)), max_size=6))
-    assert keyed(in_batches(whole, stream, [])) == keyed(in_batches(cut, stream, cuts))
+    (one, refused), (other, refused_in_batches) = in_batches(whole, stream, []), in_batches(cut, stream, cuts)
+    assert keyed(one) == keyed(other)
+    assert refused == refused_in_batches
     assert keyed(whole.flush().rows) == keyed(cut.flush().rows)
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
-@given(stream=streams(disorder_ms=1500), data=st.data())
+@given(stream=streams(disorder_ms=1500, repeats=True), data=st.data())
 @settings(max_examples=30, deadline=None)
 def test_a_restart_does_not_matter(window, stream, data):
     described = machine_class(window)
@@ -146,7 +153,7 @@ def test_a_restart_does_not_matter(window, stream, data):
     assert keyed(one.flush().rows) == keyed(two.flush().rows)
 
 
-@given(ordered=streams(), seed=st.integers(0, 2**32 - 1))
+@given(ordered=streams(repeats=True), seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=60, deadline=None)
 def test_order_within_the_grace_does_not_matter(ordered, seed):
     grace_ms = 3000
@@ -171,12 +178,25 @@ def test_a_late_record_is_named_and_changes_nothing():
 
 
 def test_a_repeated_record_is_named_and_a_second_half_is_merged():
-    described = machine_class(Window(length_s=10))
+    described = machine_class(Window(length_s=10, grace_s=1))
     nan = math.nan
     stream = samples([0] * 4, [1000, 1000, 1000, 30_000], [[1, nan], [nan, 2], [7, 7], [1, 1]])
     step = ClassState(described).add(stream)
     assert step.duplicate.tolist() == [2]
     assert step.rows.values[0][[2, 10]].tolist() == [1, 2]
+
+
+def test_without_grace_a_record_leaves_at_once_and_is_not_added_to():
+    described = machine_class(Window(length_rows=1))
+    stream = samples([0] * 3, [1000, 1000, 2000], [[1, math.nan], [math.nan, 2], [3, 4]])
+    whole, one_by_one = ClassState(described), ClassState(described)
+    step = whole.add(stream)
+    assert step.duplicate.tolist() == [1]
+    assert step.rows.end_ms.tolist() == [1000, 2000]
+    assert step.rows.created_ms.tolist() == stream.ingest_ms[[0, 2]].tolist()
+    single = [one_by_one.add(stream.take(np.array([i]))) for i in range(3)]
+    assert [len(each.rows.machine) for each in single] == [1, 0, 1]
+    assert single[1].duplicate.tolist() == [0]
 
 
 def test_created_is_the_ingestion_time_of_the_closing_record():
