@@ -201,9 +201,13 @@ class Demo:
             self.say(f"plot: {path}")
 
     def _table(self, first: dict[str, int]) -> Table:
-        table = Table(title="what was broken, and what was found", title_justify="left", box=box.SIMPLE)
-        for name in ("machine", "fault", "since", "found after", "by", "peak ÷ limit"):
-            table.add_column(name, justify="right" if name in ("found after", "peak ÷ limit") else "left", no_wrap=True)
+        table = Table(
+            title="what was broken; found after, by which channel, peak in times of the limit",
+            title_justify="left",
+            box=box.SIMPLE,
+        )
+        for name in ("machine", "fault", "since", "after", "by", "peak"):
+            table.add_column(name, justify="right" if name in ("after", "peak") else "left", no_wrap=True)
         for machine_id, truth in sorted(self._truth.items(), key=lambda item: item[1].onset_ms):
             mine = [case for case in self.cases.confirmed if case.machine_id == machine_id and machine_id in first]
             row = [machine_id, truth.fault.replace("_", " "), clock(truth.onset_ms)]
@@ -211,7 +215,7 @@ class Demo:
                 case = max(mine, key=lambda case: case.windows)
                 channel, part = self._leading(case)[0]
                 after = f"{(first[machine_id] - truth.onset_ms) / 60_000:.0f} min"
-                row += [after, f"{channel} {part:.0%}", f"{case.peak:.0f}"]
+                row += [after, f"{channel} {part:.0%}", f"{case.peak:.0f}×"]
             else:
                 row += ["not found", "", ""]
             table.add_row(*row)

@@ -138,6 +138,7 @@ class _Outlet:
                 "partitioner": PARTITIONER,
                 "compression.type": "lz4",
                 "linger.ms": 20,
+                "log_level": 3,  # a coordinator that is still loading is no news
                 "queue.buffering.max.messages": 200_000,
                 "delivery.report.only.error": True,
             }

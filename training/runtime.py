@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -41,6 +42,7 @@ def keras() -> Any:
     tensorflow()
     import keras as module  # noqa: PLC0415 - imports TensorFlow
 
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)  # of Keras's own code
     if module.backend.backend() != "tensorflow":
         raise HeadraceError(f"keras: expected the tensorflow backend, got {module.backend.backend()}")
     return module
