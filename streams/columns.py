@@ -49,14 +49,12 @@ class NumberColumns:
 
         (A first number of less than 32 bits is encoded shorter, for one: the caller asks each struct then.)
         """
-        sizes = _sizes(texts)
-        if sizes is None:
-            return None
         try:
             packed = np.frombuffer(_encode(records), np.uint8)
         except (OverflowError, TypeError):
             return None
-        rows = self._size + sizes
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))  # of characters: other bytes do not add up below
+        rows = self._size + lengths + _header(lengths)
         begins = _list_head(len(records)) + np.cumsum(rows) - rows
         if begins[-1] + rows[-1] != len(packed):
             return None
@@ -104,16 +102,13 @@ class _Rows(NamedTuple):
 
 
 def _text_size(text: str) -> int:
-    length = len(text.encode())
-    return length + (1 if length < 32 else 2 if length < 256 else 3)
+    length = np.array([len(text.encode())])
+    return int((length + _header(length))[0])
 
 
-def _sizes(texts: Sequence[str]) -> Ints | None:
-    """Encoded sizes; None where one is not ASCII or is very long."""
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    if lengths.max() > 255 or not "".join(texts).isascii():
-        return None
-    return lengths + np.where(lengths < 32, 1, 2)
+def _header(lengths: Ints) -> Ints:
+    """Bytes before texts of these lengths in bytes."""
+    return 1 + (lengths > 31) + (lengths > 255)
 
 
 def _list_head(n: int) -> int:

@@ -34,7 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Longest time the sink keeps features before it writes them to the store."""
     session_timeout_ms: int = 10_000
     """How long the broker waits for a silent worker before others take over."""
-    fetch_records: int = 8_000
+    fetch_records: int = 24_000
     """Most records in one fetch."""
 
     @property

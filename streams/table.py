@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.samples import Floats, Ints
+from features.samples import Bools, Floats, Ints
 from streams.reasons import Rejected
 
 NO_TIME = -(1 << 60)
@@ -27,6 +27,10 @@ class Table(NamedTuple):
     """(n,) event time in the topic's unit; NO_TIME where there is none."""
     values: Floats
     """(columns, n), a column for each channel name of the plant; NaN: nothing usable."""
+
+    def take(self, which: Bools) -> Table:
+        at = np.flatnonzero(which)
+        return Table(self.position[at], [self.machine[i] for i in at.tolist()], self.time[at], self.values[:, at])
 
 
 @dataclass

@@ -94,9 +94,9 @@ class WideReader:
         """
         fast = _without(values, careful)
         text = b"\n".join(fast)  # type: ignore[arg-type]  # a missing value took the careful path
-        fields = np.count_nonzero(table.values == table.values, axis=0) + (table.time != NO_TIME) + 1
-        by_care = np.isin(table.position, list(careful)) if careful else False
-        found = int(np.sum(fields, where=~np.asarray(by_care))) - table.machine.count("")
+        found = _fields(table)
+        if careful:
+            found -= _fields(table.take(np.isin(table.position, list(careful))))
         longest = len(text) if len(text) <= self._max_bytes else max(map(len, fast))  # type: ignore[arg-type]
         if longest <= self._max_bytes and text.count(b":") == found:
             return []
@@ -123,6 +123,12 @@ class WideReader:
                 if problem:
                     unfit.samples[column, problem] += 1
         return record
+
+
+def _fields(table: Table) -> int:
+    """How many fields the records of a table have in all."""
+    there = np.count_nonzero(table.values == table.values) + np.count_nonzero(table.time != NO_TIME)
+    return int(there) + len(table.machine) - table.machine.count("")
 
 
 def _without(items: Sequence[T], places: Collection[int]) -> list[T]:
