@@ -58,9 +58,9 @@ def test_outputs_are_those_of_the_pure_computation_and_sigterm_leaves_nothing_op
 
 
 def test_sigterm_in_the_middle_commits_what_was_fetched(site: Site) -> None:
-    records = telemetry(site.plant, 60)
+    records = telemetry(site.plant, 1500)
     site.send(records)
-    with site.running("worker", fetch_records=50) as worker:
+    with site.running("worker", fetch_records=20) as worker:
         site.wait_committed(200, worker)
         begin = time.monotonic()
         assert worker.stop() == 0, worker.output()
