@@ -133,6 +133,11 @@ class Source:
         self._forget()
         consumer.unassign()
 
+    @property
+    def _anew(self) -> str:
+        name, snapshots = self._plant.name, self._plant.topics.snapshots
+        return f"to begin anew at the oldest input, delete the consumer group {name!r} and the topic {snapshots!r}"
+
     def _forget(self) -> None:
         self.epoch += 1
         self.states = {}
@@ -145,7 +150,7 @@ class Source:
             self._consumer.assign([])
             return
         plain = [TopicPartition(p.topic, p.number) for p in partitions]
-        committed = {Partition(tp.topic, tp.partition): tp.offset for tp in self._consumer.committed(plain, timeout=60)}
+        committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, 60)}
         blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
         self.states = states
@@ -156,21 +161,31 @@ class Source:
         low, _ = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=20)
         if blob is not None:
             restore(self._plant, state, blob)
+            if committed < state.offset:
+                raise StateError(
+                    f"{partition}: expected the group {self._plant.name!r} to have committed offset {state.offset} or "
+                    f"more, as its snapshot covers, got {committed}: its offsets are gone; {self._anew}"
+                )
         elif committed > 0 and low > 0:
             raise StateError(
-                f"{partition}: expected a snapshot, got none, and the input before offset {low} is gone: to begin anew "
-                f"at the oldest input, delete the consumer group {self._plant.name!r}"
+                f"{partition}: expected a snapshot, got none, and the input before offset {low} is gone; {self._anew}"
             )
         else:
             state.offset = low
         if state.offset < low:
             raise StateError(
                 f"{partition}: expected the input from offset {state.offset} on, the oldest kept is {low}: the topic's "
-                f"retention is shorter than the worker was away; to begin anew, delete the group {self._plant.name!r}"
+                f"retention is shorter than the worker was away; {self._anew}"
             )
         state.silent_before = max(committed, state.offset)
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
+
+
+def _offset(committed: TopicPartition) -> int:
+    if committed.error:  # taken for "nothing committed", it would be done again, and seen twice
+        raise KafkaException(committed.error)
+    return int(committed.offset)
 
 
 _MILLISECONDS = itemgetter(1)
