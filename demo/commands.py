@@ -14,9 +14,14 @@ from features.plant import Plant
 
 @click.command()
 @click.option("--plant", "plant_path", default="plant.yaml", show_default=True, help="Plant to simulate.")
-@click.option("--home", default=".headrace/demo", show_default=True, help="Folder for this run; emptied first.")
-@click.option("--bootstrap", envvar="HEADRACE_BOOTSTRAP", help="Use this Kafka instead of an embedded one.")
-@click.option("--redis-url", envvar="HEADRACE_REDIS_URL", help="Use this Redis instead of an embedded one.")
+@click.option(
+    "--home",
+    default=".headrace/demo",
+    show_default=True,
+    help="Folder for this run; an earlier run's is emptied.",
+)
+@click.option("--bootstrap", help="Use this Kafka instead of an embedded one.")
+@click.option("--redis-url", help="Use this Redis instead of an embedded one.")
 @click.option("--data", type=click.Path(exists=True, file_okay=False), help="Recorded data instead: as `replay`.")
 @click.option("--keep", is_flag=True, help="Stay up at the end, until Ctrl-C.")
 def demo(
@@ -65,9 +70,14 @@ def _stay(bootstrap: str, redis_url: str, home: str, console: Console) -> None:
 @click.option(
     "--data", required=True, type=click.Path(file_okay=False), help="Folder of the data set: SKAB or hydraulic."
 )
-@click.option("--home", default=".headrace/replay", show_default=True, help="Folder for this run; emptied first.")
-@click.option("--bootstrap", envvar="HEADRACE_BOOTSTRAP", help="Use this Kafka instead of an embedded one.")
-@click.option("--redis-url", envvar="HEADRACE_REDIS_URL", help="Use this Redis instead of an embedded one.")
+@click.option(
+    "--home",
+    default=".headrace/replay",
+    show_default=True,
+    help="Folder for this run; an earlier run's is emptied.",
+)
+@click.option("--bootstrap", help="Use this Kafka instead of an embedded one.")
+@click.option("--redis-url", help="Use this Redis instead of an embedded one.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the training.")
 def replay(*, data: str, home: str, bootstrap: str | None, redis_url: str | None, seed: int) -> None:
     """Send recorded data through the whole pipe: Kafka, worker, Feast, training, scoring, events.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import sys
 import time
@@ -81,6 +83,31 @@ class Site:
                 raise ServiceError(f"{process.name}: expected it to run, it ended: {process.output()[-500:]}")
 
 
+MARK = ".headrace-run"
+"""A file that says: this folder was made by a run, and the next run may empty it."""
+
+
+@contextmanager
+def only_run(home: Path) -> Iterator[None]:
+    """Hold the folder for the block. Raises ServiceError where another run holds it."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with home.with_name(home.name + ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServiceError(f"{home}: another run works in this folder; end it, or give another --home") from None
+        yield
+
+
+def _empty(home: Path) -> None:
+    """Make the folder empty, if it is a run's own or there is nothing in it."""
+    if home.exists() and any(home.iterdir()) and not (home / MARK).exists():
+        raise ServiceError(f"{home}: expected an empty folder or one of an earlier run, got other files; not touched")
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    (home / MARK).touch()
+
+
 @contextmanager
 def site(
     plant: Plant, home: Path, bootstrap: str | None, redis_url: str | None, say: Callable[[str], None]
@@ -90,11 +117,12 @@ def site(
     Raises:
         ServiceError: something does not start; the text says what to do.
     """
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    os.environ.setdefault("HEADRACE_FLUSH_S", "2")  # a demo waits for features more often than a plant
     described = home / "plant.yaml"
-    described.write_text(plant.dump(), encoding="utf-8")
     with ExitStack() as running, ThreadPoolExecutor(1) as meanwhile:
+        running.enter_context(only_run(home))
+        _empty(home)
+        described.write_text(plant.dump(), encoding="utf-8")
         importing = meanwhile.submit(_import_feast)
         found = running.enter_context(services(home, bootstrap, redis_url))
         say(f"Kafka at {found.bootstrap}, Redis at {found.redis_url}")

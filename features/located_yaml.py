@@ -12,6 +12,7 @@ import yaml
 from features.errors import PlantError
 
 T = TypeVar("T")
+DEEPEST = 50
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -21,12 +22,30 @@ class LocatedYaml:
     def __init__(self, text: str, source: str) -> None:
         """`source` is named in errors. Raises PlantError where the text is no YAML."""
         self._source, self._text = source, text
+        if _depth(text) > DEEPEST:
+            raise PlantError(f"{source}:1: expected at most {DEEPEST} brackets inside each other, got {_depth(text)}")
         try:
             self._data = yaml.load(text, Loader=_Loader)  # noqa: S506 - the safe loader, in C where there is one
+            self._refuse_repetitions(yaml.compose(text, Loader=_Loader))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else 1
             raise PlantError(f"{source}:{line}: expected YAML, got {getattr(error, 'problem', error)}") from error
+
+    def _refuse_repetitions(self, node: yaml.Node | None) -> None:
+        """Raises PlantError where a name stands twice in one mapping: YAML would silently take the last."""
+        children = list(node.value) if isinstance(node, yaml.SequenceNode) else []
+        if isinstance(node, yaml.MappingNode):
+            seen: dict[str, int] = {}
+            for name, value in node.value:
+                line = name.start_mark.line + 1
+                if str(name.value) in seen:
+                    first = seen[str(name.value)]
+                    raise PlantError(f"{self._source}:{line}: expected {name.value!r} once, got it in line {first} too")
+                seen[str(name.value)] = line
+                children.append(value)
+        for child in children:
+            self._refuse_repetitions(child)
 
     def convert(self, kind: type[T]) -> T:
         """The data as a validated type; raises PlantError."""
@@ -48,6 +67,15 @@ class LocatedYaml:
                 break
             line = named.start_mark.line + 1
         return line
+
+
+def _depth(text: str) -> int:
+    """The deepest nesting of brackets; the parser in C would overflow its stack on thousands."""
+    deepest = depth = 0
+    for character in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if character in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _steps(path: str) -> Iterator[str | int]:

@@ -18,6 +18,7 @@ from features.errors import PlantError
 from features.located_yaml import LocatedYaml
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="lower-case identifier")]
+TopicName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$", description="name that Kafka allows")]
 MachineId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 LARGEST = 1e15
 """Times in milliseconds of anything up to it fit 64 bits; no plant needs more."""
@@ -147,7 +148,7 @@ class Machine(_Part, frozen=True):
 class TelemetryTopic(_Part, frozen=True):
     """A raw topic and how its JSON maps to machines, times and channels."""
 
-    name: str
+    name: TopicName
     format: Literal["wide", "tag"] = "wide"
     """wide: one record has many channels of one time. tag: one record has one channel."""
     machine: Field = "machine_id"
@@ -167,11 +168,11 @@ class Topics(_Part, frozen=True):
     """The topics Headrace reads and writes; all have `partitions` partitions and are keyed by machine."""
 
     telemetry: Annotated[tuple[TelemetryTopic, ...], Meta(min_length=1)]
-    partitions: Count = 4
-    features: str = "headrace.features"
-    events: str = "headrace.events"
-    dead_letters: str = "headrace.dead-letters"
-    snapshots: str = "headrace.snapshots"
+    partitions: Annotated[int, Meta(ge=1, le=10_000)] = 4
+    features: TopicName = "headrace.features"
+    events: TopicName = "headrace.events"
+    dead_letters: TopicName = "headrace.dead-letters"
+    snapshots: TopicName = "headrace.snapshots"
 
 
 class Cost(_Part, frozen=True):
@@ -276,6 +277,12 @@ def _problems(plant: Plant) -> list[tuple[str, str]]:
 
 def _topic_problems(plant: Plant) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
+    topics = plant.topics
+    own = {f"telemetry[{i}].name": topic.name for i, topic in enumerate(topics.telemetry)}
+    own |= {name: getattr(topics, name) for name in ("features", "events", "dead_letters", "snapshots")}
+    for i, (place, name) in enumerate(own.items()):
+        if name in list(own.values())[:i]:
+            found.append((f"$.topics.{place}", f"expected a topic of its own, got {name!r} again"))
     channels = {channel for machine_class in plant.classes.values() for channel in machine_class.channels}
     for i, topic in enumerate(plant.topics.telemetry):
         unknown = sorted(set(topic.fields) - channels)

@@ -170,7 +170,10 @@ def new(pumps: int, motors: int, output: Path, force: bool) -> None:
     """
     if output.exists() and not force:
         raise PlantError(f"{output}: expected no such file, got one; --force replaces it")
-    output.write_text(demo_text(pumps, motors), encoding="utf-8")
+    try:
+        output.write_text(demo_text(pumps, motors), encoding="utf-8")
+    except OSError as error:
+        raise PlantError(f"{output}: expected a place to write to, got {error.strerror}") from error
     click.echo(f"{output}: {pumps} pumps and {motors} motors; next: headrace plant check {output}")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from features.plant import Plant
+from streams.reasons import Reason
 from streams.settings import Settings
 
 _OPTIONS = (
@@ -109,7 +110,7 @@ def dead_letters() -> None:
 
 @dead_letters.command()
 @with_settings
-@click.option("--reason", help="Only these.")
+@click.option("--reason", type=click.Choice([reason.value for reason in Reason]), help="Only these.")
 @click.option("--max", "most", default=20, show_default=True, help="Most letters to show; all are counted.")
 def show(reason: str | None, most: int, **given: object) -> None:
     """Count dead letters by reason, and show the first ones with what was expected and received."""
@@ -129,9 +130,12 @@ def show(reason: str | None, most: int, **given: object) -> None:
 
 @dead_letters.command(name="replay")
 @with_settings
-@click.option("--reason", help="Only these.")
+@click.option("--reason", type=click.Choice([reason.value for reason in Reason]), help="Only these.")
 def replay_again(reason: str | None, **given: object) -> None:
-    """Send dead letters to where they came from again, each once: bytes, key and time as they were."""
+    """Send dead letters to where they came from again: bytes, key and time as they were.
+
+    Each once for each --reason, and once without; one that is still bad comes back as a new letter.
+    """
     from streams.letters import replay_letters  # noqa: PLC0415
 
     settings, plant = read(given)

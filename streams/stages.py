@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from features.plant import Plant
 from streams.batch import Fetch, Partition
 from streams.feature_blocks import FeatureBlocks
+from streams.memory import spare_collector
 from streams.score import Scoring
 from streams.settings import Settings
 from streams.snapshots import snapshot
@@ -71,7 +72,8 @@ class Scores:
 
     def run(self, fetch: Fetch) -> Fetch:
         """Fill in the events. A promotion made before a record was sent is known when its windows are scored."""
-        self._scoring.refresh()
+        if self._scoring.refresh():
+            spare_collector()
         fetch.outputs += self._scoring.events(fetch.windows, self._topic)
         return fetch
 

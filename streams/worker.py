@@ -27,6 +27,7 @@ from streams.source import Source
 from streams.stages import Commits, Features, Scores
 from streams.topics import control_topic, ensure_topics
 from streams.transaction import Transaction
+from training import runtime
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Worker:
         self._working = ThreadPoolExecutor(1, "headrace-work")
         """Reads and computes by turns: two threads would only take the interpreter from each other."""
         self._committing = ThreadPoolExecutor(1, "headrace-commit")
+        self._warming = ThreadPoolExecutor(1, "headrace-warm")
         self._turn = asyncio.Semaphore(1)
         self.source = Source(plant, settings, self._drain_from_reader)
         self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}")
@@ -128,6 +130,7 @@ class Worker:
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
         await self._start()
         spare_collector()
+        self._loop.run_in_executor(self._warming, runtime.keras)  # the first promotion must not wait for imports
         await self._in(self._working, self.source.start)
         try:
             await self._read()
