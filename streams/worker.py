@@ -130,7 +130,7 @@ class Worker:
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
         await self._start()
         spare_collector()
-        self._loop.run_in_executor(self._warming, runtime.keras)  # the first promotion must not wait for imports
+        self._warming.submit(runtime.keras)  # the first promotion must not wait for imports
         await self._in(self._working, self.source.start)
         try:
             await self._read()
