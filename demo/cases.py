@@ -32,6 +32,11 @@ class Case:
     """Highest score, in times of the limit."""
     events: list[AnomalyEvent] = field(default_factory=list)
 
+    @property
+    def told_ms(self) -> int:
+        """Event time at which it was confirmed."""
+        return self.events[CONFIRM_WINDOWS - 1].window_end_ms
+
     def add(self, event: AnomalyEvent) -> None:
         self.until_ms = event.window_end_ms
         self.windows += 1
@@ -80,7 +85,6 @@ def found(cases: Iterable[Case], onset_ms: Mapping[str, int]) -> dict[str, int]:
     """Of machines with a fault since a time (ms): event time at which a case of it was confirmed."""
     first: dict[str, int] = {}
     for case in cases:
-        told_ms = case.events[CONFIRM_WINDOWS - 1].window_end_ms
-        if told_ms > onset_ms.get(case.machine_id, told_ms):
-            first[case.machine_id] = min(first.get(case.machine_id, told_ms), told_ms)
+        if case.told_ms > onset_ms.get(case.machine_id, case.told_ms):
+            first[case.machine_id] = min(first.get(case.machine_id, case.told_ms), case.told_ms)
     return first
