@@ -190,9 +190,9 @@ class Demo:
         figures.windows = sum(len(self.site.store.windows(class_name)) for class_name in self.plant.classes)
         figures.dead_letters = _count(self.site, self.plant.topics.dead_letters)
         self.console.print(self._table(first))
-        self.say(
-            f"{figures.false_cases} of {figures.cases} cases had no fault behind them: chance, or too short a history"
-        )
+                false = f"{figures.false_cases} of {figures.cases} cases"
+        self.say(f"{false} had no fault behind them: chance, or too short a history")
+
         if cases:
             worst = max(cases, key=lambda case: case.peak).events[0]
             verdict = verify(worst, self.plant, self.site.store, self.site.registry)

@@ -110,7 +110,9 @@ def test_a_champion_that_costs_less_stays(feature_set: FeatureSet, tmp_path: Pat
     muddled = Offline(feature_set, 300, truth)
     older = (muddled.table["event_timestamp"] <= pd.Timestamp(225 * STEP_MS, unit="ms", tz="UTC")).to_numpy()
     muddle = np.random.default_rng(0).uniform(0, 2, (older.sum(), 3))
-    muddled.table.loc[older, [name for name in feature_set.names if name.endswith("__mean")]] *= muddle.astype(np.float32)
+    muddled.table.loc[older, [name for name in feature_set.names if name.endswith("__mean")]] *= muddle.astype(
+        np.float32
+    )
     second = run(Plan("pump", seed=1), PLANT, muddled, registry, tmp_path, faults=truth)
     assert "champion" in (second.objection or "")
     assert registry.champion("pump") == first.bundle.hash
