@@ -190,7 +190,7 @@ class Demo:
         figures.windows = sum(len(self.site.store.windows(class_name)) for class_name in self.plant.classes)
         figures.dead_letters = _count(self.site, self.plant.topics.dead_letters)
         self.console.print(self._table(first))
-                false = f"{figures.false_cases} of {figures.cases} cases"
+        false = f"{figures.false_cases} of {figures.cases} cases"
         self.say(f"{false} had no fault behind them: chance, or too short a history")
 
         if cases:
