@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -130,7 +131,8 @@ class Worker:
         await self._in(self._committing, ensure_topics, self._plant, self._settings.bootstrap)
         await self._start()
         spare_collector()
-        self._warming.submit(runtime.keras)  # the first promotion must not wait for imports
+        if "keras" not in sys.modules:
+            self._warming.submit(runtime.keras)  # the first promotion must not wait for imports
         await self._in(self._working, self.source.start)
         try:
             await self._read()
