@@ -192,7 +192,6 @@ class Demo:
         self.console.print(self._table(first))
         false = f"{figures.false_cases} of {figures.cases} cases"
         self.say(f"{false} had no fault behind them: chance, or too short a history")
-
         if cases:
             worst = max(cases, key=lambda case: case.peak).events[0]
             verdict = verify(worst, self.plant, self.site.store, self.site.registry)

@@ -41,15 +41,15 @@ class Site:
     def registry(self) -> Registry:
         return Registry(self.home / "registry")
 
-    def wait_until_done(self, progress: Callable[[int, int], None] = lambda *_: None, timeout_s: float = 300) -> int:
+    def wait_until_done(self) -> int:
         """Until all telemetry is processed and all features are stored; returns the number of telemetry records.
 
         Raises:
             ServiceError: the worker or the sink ended, or it takes too long.
         """
         topics = self.plant.topics
-        there = self.wait_for(self.plant.name, [topic.name for topic in topics.telemetry], 0, progress, timeout_s)
-        self.wait_for(f"{self.plant.name}-sink", [topics.features], 1, lambda *_: None, timeout_s)
+        there = self.wait_for(self.plant.name, [topic.name for topic in topics.telemetry], 0)
+        self.wait_for(f"{self.plant.name}-sink", [topics.features], 1)
         return there
 
     def wait_for(
@@ -57,7 +57,6 @@ class Site:
         group: str,
         names: list[str],
         markers: int,
-        progress: Callable[[int, int], None] = lambda *_: None,
         timeout_s: float = 300,
     ) -> int:
         """Until a consumer group has committed all there is; returns how much that is.
@@ -69,7 +68,6 @@ class Site:
             while True:
                 with suppress(KafkaException):  # the group's coordinator may not be up yet; the deadline holds anyway
                     behind, there = _progress(reader, names, self.plant.topics.partitions, markers)
-                    progress(there - behind, there)
                     if not behind:
                         return there
                 self._check()

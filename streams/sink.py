@@ -53,7 +53,6 @@ class Sink:
         """Last offset that is in Delta, by class and partition."""
         self._next: dict[int, int] = {}
         self._rows = 0
-        self.written = self.rejected = 0
         self._undelivered = ""
         self._stop = threading.Event()
         self._letters = Producer(
@@ -173,7 +172,6 @@ class Sink:
             rows = pa.concat_tables(pending.tables)
             self._write(class_name, rows, number, pending.last_offset)
             self._done[class_name, number] = pending.last_offset
-            self.written += rows.num_rows
         if self._next:
             self._flush_letters()
             topic = self._plant.topics.features
@@ -203,7 +201,6 @@ class Sink:
 
     def _reject(self, record: Any, detail: str) -> None:
         """A record that the store cannot hold becomes a dead letter; at least once, with its origin as identity."""
-        self.rejected += 1
         batch = RecordBatch(
             Partition(record.topic(), record.partition()),
             [record.value()],

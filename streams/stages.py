@@ -90,7 +90,6 @@ class Commits:
         self._epoch = -1
         self._opened = self._finished = time.monotonic()
         self._took = 0.0
-        self.records = self.commits = 0
 
     @property
     def busy(self) -> bool:
@@ -119,7 +118,6 @@ class Commits:
         if not self._transaction.open:
             self._opened = time.monotonic()
         self._transaction.add(fetch.outputs, fetch.offsets)
-        self.records += sum(len(batch.values) for batch in fetch.batches)
 
     def _is_time(self, fetch: Fetch) -> bool:
         now = time.monotonic()
@@ -134,4 +132,3 @@ class Commits:
         self._transaction.commit(group)
         self._finished = time.monotonic()
         self._took = self._finished - begin
-        self.commits += 1
