@@ -12,7 +12,7 @@ from itertools import count
 
 from bench.job import START_MS, WINDOW_ROUNDS, machine_id
 from bench.telemetry import encode, telemetry
-from bench.topics import POLL_S, Topics, producer
+from bench.topics import POLL_S, Topics, producer, send
 
 BACKLOG = 400_000
 """Records that wait for the group: enough for full load, few enough for a small disk."""
@@ -36,10 +36,8 @@ def feed(bootstrap: str, topic: str, group: str) -> None:
     out, topics = producer(bootstrap), Topics(bootstrap)
     sent = committed = 0
     for keyed in endless():
-        for key, value in keyed:
-            out.produce(topic, value, key)
+        send(out, topic, keyed)
         sent += len(keyed)
-        out.poll(0)
         while sent - committed > BACKLOG:
             time.sleep(POLL_S)
             committed = topics.committed(group, topic)

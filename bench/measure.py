@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from bench import process
-from bench.process import Process
+from bench.process import BenchError, Process
 from bench.reference import Answer
 
 WARM_UP = 0.1
@@ -81,10 +81,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     def broker_us(self) -> float:
         """Microseconds of the broker's CPU per record."""
         return self.broker_s / self.records * 1e6
-
-
-class BenchError(Exception):
-    """A run that gave no figures; the text says why."""
 
 
 def run(job: Contestant, records: int, wanted: Answer | None, broker_pid: int, limit_s: float = 120.0) -> Run:

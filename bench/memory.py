@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from bench import process
 from bench.feed import BACKLOG
-from bench.measure import BenchError
 from bench.plant import bench_plant
 from bench.process import Process
 from bench.reference import network
@@ -41,15 +40,16 @@ def run(stand: Stand, minutes: float) -> Memory:
     """Let a feeder keep a backlog before the worker for so many minutes, and watch.
 
     Raises:
-        BenchError: the worker ended.
+        BenchError: the worker or the feeder ended.
     """
     topic = "bench.raw.memory"
     stand.topics.create(topic, config={"retention.bytes": str(128 << 20), "segment.bytes": str(32 << 20)})
     site = Site(stand, bench_plant("bench_memory", topic), network())
     feeder = [sys.executable, "-m", "bench.feed", stand.topics.bootstrap, topic, site.plant.name]
-    with Process(feeder, stand.folder / "bench-feed.log"), site.worker() as running:
-        site.wait_for(BACKLOG, running)
+    with Process(feeder, stand.folder / "bench-feed.log") as feeding, site.worker() as running:
+        site.wait_for(BACKLOG, running, feeding)
         found = _watch(site, running, minutes)
+        feeding.require()
     site.remove()
     stand.topics.delete(topic)
     return found
@@ -60,8 +60,8 @@ def _watch(site: Site, running: Process, minutes: float) -> Memory:
     began_s, began_cpu_s, began_at = time.monotonic(), running.usage().cpu_s, site.committed()
     sizes_mb = []
     while (seconds := time.monotonic() - began_s) < minutes * 60:
-        if running.wait(EVERY_S):
-            raise BenchError(f"memory: expected a running worker, got one that ended: {running.tail()}")
+        time.sleep(EVERY_S)
+        running.require()
         sizes_mb.append(process.rss_mb(running.pid))
     fifth = -(-len(sizes_mb) // 5)
     return Memory(

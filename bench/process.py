@@ -18,6 +18,10 @@ GONE_S = 5.0
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+class BenchError(Exception):
+    """A run that gave no figures; the text says why."""
+
+
 class Usage(NamedTuple):
     """What the processes of one session have used so far."""
 
@@ -77,6 +81,13 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
         return self.ended
+
+    def require(self) -> None:
+        """Raises BenchError where it has ended."""
+        if self.ended:
+            raise BenchError(
+                f"expected {self.log.stem} to run on, got exit code {self._process.returncode}: {self.tail()}"
+            )
 
     def stop(self, patience_s: float = 15.0) -> None:
         """SIGTERM, and SIGKILL to what is left of the session's process group after `patience_s`."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bench.job import PARTITIONS, records_of
-from bench.measure import BenchError
 from bench.plant import bench_plant
-from bench.process import Process
+from bench.process import BenchError, Process
 from bench.reference import network
 from bench.site import LIMIT_S, Site
 from bench.stand import Stand

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from bench.measure import BenchError, Done
+from bench.measure import Done
 from bench.plant import CLASS
-from bench.process import Process
+from bench.process import BenchError, Process
 from bench.reference import Answer, Network, Window
 from bench.registry import promote
 from bench.stand import Stand
@@ -75,15 +75,18 @@ class Site:
         """Telemetry records that are done with: their outputs are out."""
         return self._stand.topics.committed(self.plant.name, self.input)
 
-    def wait_for(self, records: int, running: Process) -> float:
+    def wait_for(self, records: int, running: Process, *others: Process) -> float:
         """Seconds from the start of the worker until so many records were committed.
 
         Raises:
-            BenchError: it ended, or did not get there in `LIMIT_S`.
+            BenchError: it or one of the others ended, or it did not get there in `LIMIT_S`.
         """
-        while self.committed() < records:
-            if running.wait(POLL_S) or time.monotonic() - running.started_s > LIMIT_S:
-                raise BenchError(f"{self.plant.name}: expected {records} records done, got stuck: {running.tail()}")
+        while (done := self.committed()) < records:
+            time.sleep(POLL_S)
+            for each in (*others, running):
+                each.require()
+            if time.monotonic() - running.started_s > LIMIT_S:
+                raise BenchError(f"{self.plant.name}: expected {records} records done, got {done}: {running.tail()}")
         return time.monotonic() - running.started_s
 
     def blocks(self) -> Iterator[FeatureBlock]:

@@ -159,10 +159,15 @@ def producer(bootstrap: str, linger_ms: float = 20) -> Producer:
 def append(bootstrap: str, topic: str, keyed: Iterable[tuple[str, bytes]]) -> None:
     """Append (key, value) pairs as fast as they come; returns when the broker has them all."""
     out = producer(bootstrap)
+    send(out, topic, keyed)
+    out.flush()
+
+
+def send(out: Producer, topic: str, keyed: Iterable[tuple[str, bytes]]) -> None:
+    """Hand (key, value) pairs to a producer, no faster than the broker takes them."""
     for number, (key, value) in enumerate(keyed):
         out.produce(topic, value, key)
         if number % 1000 == 0:
             out.poll(0)
             while len(out) > _QUEUED:
                 out.poll(POLL_S)
-    out.flush()

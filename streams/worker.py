@@ -64,6 +64,7 @@ class Worker:
             f"headrace-{self._plant.name}-{self._settings.worker}-{uuid.uuid4().hex[:8]}",
             broker="kafka://" + self._settings.bootstrap.replace(",", ";"),
             store="memory://",
+            datadir=self._settings.home_path / "faust",  # made whether or not there is a table
             web_enabled=False,
             topic_disable_leader=True,
             topic_allow_declare=False,
@@ -125,6 +126,7 @@ class Worker:
 
     async def _live(self) -> None:
         keep_pages()
+        self._settings.home_path.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)

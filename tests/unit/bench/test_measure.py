@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from bench import process
-from bench.measure import BenchError, Done, Run, run
-from bench.process import Process
+from bench.measure import Done, Run, run
+from bench.process import BenchError, Process
 from bench.reference import Answer
 from bench.report import Spread
 
