@@ -3,93 +3,93 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 
 from features.plant import Plant
 
 
+def _with_site(home: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds the options that say where a run takes place."""
+    options = (
+        click.option(
+            "--home", default=home, show_default=True, help="Folder for this run; an earlier run's is emptied."
+        ),
+        click.option("--bootstrap", help="Use this Kafka instead of an embedded one."),
+        click.option("--redis-url", help="Use this Redis instead of an embedded one."),
+    )
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 @click.command()
 @click.option("--plant", "plant_path", default="plant.yaml", show_default=True, help="Plant to simulate.")
-@click.option(
-    "--home",
-    default=".headrace/demo",
-    show_default=True,
-    help="Folder for this run; an earlier run's is emptied.",
-)
-@click.option("--bootstrap", help="Use this Kafka instead of an embedded one.")
-@click.option("--redis-url", help="Use this Redis instead of an embedded one.")
+@_with_site(".headrace/demo")
 @click.option("--data", type=click.Path(exists=True, file_okay=False), help="Recorded data instead: as `replay`.")
 @click.option("--keep", is_flag=True, help="Stay up at the end, until Ctrl-C.")
-def demo(
-    *,
-    plant_path: str,
-    home: str,
-    bootstrap: str | None,
-    redis_url: str | None,
-    data: str | None,
-    keep: bool,
-) -> None:
+def demo(*, plant_path: str, home: str, data: str | None, keep: bool, **services: str | None) -> None:
     """Show the main job: a simulated plant learns what is normal, then things break.
 
     Starts Kafka and Redis, a worker and a sink; simulates healthy hours; trains a bundle per machine class from Feast;
     lets faults grow; tells what was found, and what two example consumers made of it. Takes about a minute and a half.
     The last line is one JSON object with the figures.
     """
+    if data:
+        _replay(data, home, seed=0, **services)
+        return
+    from demo.narrator import Narrator  # noqa: PLC0415 - the clock starts before what takes seconds
+
+    say = Narrator()
     from demo.run import running  # noqa: PLC0415 - imports what takes seconds
 
-    if data:
-        _replay(data, home, bootstrap, redis_url, seed=0)
-        return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    console = Console(highlight=False)
-    with running(Plant.load(plant_path), Path(home), bootstrap, redis_url, console) as run:
+    with running(Plant.load(plant_path), Path(home), say=say, **services) as run:
         figures = run.run()
         if keep:
-            _stay(run.site.services.bootstrap, run.site.services.redis_url, home, console)
-        figures.wall_s = round(run.elapsed_s, 1)
-    console.print(msgspec.json.encode(figures).decode(), soft_wrap=True, markup=False)
+            _stay(run.site.services.bootstrap, run.site.services.redis_url, home, say.console.print)
+        figures.wall_s = say.elapsed_s
+    say.last_line(msgspec.json.encode(figures))
 
 
-def _stay(bootstrap: str, redis_url: str, home: str, console: Console) -> None:
-    console.print("\nStaying up until Ctrl-C. In another terminal, try:")
-    console.print(f"  export HEADRACE_BOOTSTRAP={bootstrap} HEADRACE_REDIS_URL={redis_url}")
-    console.print(f"  export HEADRACE_HOME={home} HEADRACE_PLANT={home}/plant.yaml")
-    console.print("  headrace dead-letters show          headrace registry list          headrace verify EVENT_ID")
-    console.print("  headrace simulate --plant $HEADRACE_PLANT --speed 60 --fault p-003:cavitation:5m")
+def _stay(bootstrap: str, redis_url: str, home: str, show: Callable[[str], Any]) -> None:
+    show("\nStaying up until Ctrl-C. In another terminal, try:")
+    show(f"  export HEADRACE_BOOTSTRAP={bootstrap} HEADRACE_REDIS_URL={redis_url}")
+    show(f"  export HEADRACE_HOME={home} HEADRACE_PLANT={home}/plant.yaml")
+    show("  headrace dead-letters show          headrace registry list          headrace verify EVENT_ID")
+    show("  headrace simulate --plant $HEADRACE_PLANT --speed 60 --fault p-003:cavitation:5m")
     try:
         signal.pause()
     except KeyboardInterrupt:
-        console.print("stopping")
+        show("stopping")
 
 
 @click.command()
 @click.option(
     "--data", required=True, type=click.Path(file_okay=False), help="Folder of the data set: SKAB or hydraulic."
 )
-@click.option(
-    "--home",
-    default=".headrace/replay",
-    show_default=True,
-    help="Folder for this run; an earlier run's is emptied.",
-)
-@click.option("--bootstrap", help="Use this Kafka instead of an embedded one.")
-@click.option("--redis-url", help="Use this Redis instead of an embedded one.")
+@_with_site(".headrace/replay")
 @click.option("--seed", default=0, show_default=True, help="Seed of the training.")
-def replay(*, data: str, home: str, bootstrap: str | None, redis_url: str | None, seed: int) -> None:
+def replay(*, data: str, home: str, seed: int, **services: str | None) -> None:
     """Send recorded data through the whole pipe: Kafka, worker, Feast, training, scoring, events.
 
     The result is computed from the events on the topic. The last line is one JSON object with the figures.
     """
-    _replay(data, home, bootstrap, redis_url, seed)
+    _replay(data, home, seed, **services)
 
 
-def _replay(data: str, home: str, bootstrap: str | None, redis_url: str | None, seed: int) -> None:
-    from demo.recorded import run  # noqa: PLC0415 - imports what takes seconds
+def _replay(data: str, home: str, seed: int, **services: str | None) -> None:
+    from demo.narrator import Narrator  # noqa: PLC0415 - imports what takes seconds
+    from demo.recorded import run  # noqa: PLC0415
 
-    console = Console(highlight=False)
-    figures = run(Path(data), Path(home), bootstrap=bootstrap, redis_url=redis_url, seed=seed, console=console)
-    console.print(msgspec.json.encode(figures).decode(), soft_wrap=True, markup=False)
+    say = Narrator()
+    figures = run(Path(data), Path(home), seed=seed, say=say, **services)
+    say.last_line(msgspec.json.encode(figures))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import msgspec
 import numpy as np
 from confluent_kafka import Producer
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.table import Table
 
 from demo.datasets import Dataset, open_dataset
+from demo.narrator import Narrator
 from demo.site import Site, site
 from features.plant import Plant
 from features.schema import FeatureSet
@@ -24,18 +23,13 @@ from streams.records import AnomalyEvent
 
 
 def run(
-    data: Path, home: Path, *, bootstrap: str | None, redis_url: str | None, seed: int, console: Console
+    data: Path, home: Path, *, bootstrap: str | None, redis_url: str | None, seed: int, say: Narrator
 ) -> Mapping[str, Any]:
     """Replay a data set; returns the figures of the last line.
 
     Raises:
         HeadraceError: the folder holds no data set that is known, or something does not start.
     """
-    began = time.monotonic()
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", soft_wrap=True)
-
     dataset = open_dataset(data, seed)
     say(f"{dataset.title}: {len(dataset.machine_ids)} machines")
     with site(dataset.plant, home, bootstrap, redis_url, say) as place:
@@ -53,9 +47,9 @@ def run(
         events = [AnomalyEvent.decode(r.value()) for r in committed_records(_where(place), place.plant.topics.events)]
         letters = sum(1 for _ in committed_records(_where(place), place.plant.topics.dead_letters))
     figures = dataset.judge(_abnormal(events))
-    console.print(_table(figures))
+    say.console.print(_table(figures))
     more = {"records": records, "events": len(events), "dead_letters": letters}
-    return {"data": dataset.name, **figures, **more, "wall_s": round(time.monotonic() - began, 1)}
+    return {"data": dataset.name, **figures, **more, "wall_s": say.elapsed_s}
 
 
 def _where(place: Site) -> str:

@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from demo import pictures
 from demo.cases import Case, Cases, clock, found, leading_channels
 from demo.examples import run_examples
+from demo.narrator import Narrator
 from demo.site import Site, site
 from features.plant import Plant
 from features.schema import FeatureSet
 from simulator.produce import Pace, produce
 from simulator.scenario import Fault, Scenario
 from simulator.simulation import Simulation
-from streams.reading import committed_records
+from streams.reading import committed_records, follow
 from streams.records import AnomalyEvent
 from streams.verify import verify
 from training.pipeline import Outcome, Plan
@@ -79,8 +78,7 @@ class Demo:
 
     plant: Plant
     site: Site
-    console: Console
-    began: float
+    say: Narrator
     learn_s: float
     watch_s: float
     figures: Figures = field(default_factory=Figures)
@@ -112,13 +110,6 @@ class Demo:
         self._conclude()
         return self.figures
 
-    @property
-    def elapsed_s(self) -> float:
-        return time.monotonic() - self.began
-
-    def say(self, text: str) -> None:
-        self.console.print(f"[dim]{time.monotonic() - self.began:5.1f} s[/dim]  {text}", soft_wrap=True)
-
     def _produce(self) -> None:
         """Runs in a thread: everything to be learned at once, then it waits, then at a watchable speed."""
         produce(
@@ -137,7 +128,7 @@ class Demo:
 
     def _train(self, class_name: str) -> None:
         plan = Plan(class_name)
-        with self.console.status(f"training for {class_name}") as status:
+        with self.say.console.status(f"training for {class_name}") as status:
             reports = self.site.home / "reports"
             outcome = train(plan, self.plant, self.site.store, self.site.registry, reports, say=status.update)
         if not outcome.promoted:
@@ -160,7 +151,7 @@ class Demo:
     def _tell(self, events: list[AnomalyEvent]) -> None:
         for event in events:
             if self.figures.first_event_s is None:
-                self.figures.first_event_s = round(time.monotonic() - self.began, 1)
+                self.figures.first_event_s = self.say.elapsed_s
             self.figures.events += 1
             case = self.cases.add(event)
             if case is not None:
@@ -189,7 +180,7 @@ class Demo:
         figures.median_delay_min = round(delays[len(delays) // 2], 1) if delays else None
         figures.windows = sum(len(self.site.store.windows(class_name)) for class_name in self.plant.classes)
         figures.dead_letters = _count(self.site, self.plant.topics.dead_letters)
-        self.console.print(self._table(first))
+        self.say.console.print(self._table(first))
         false = f"{figures.false_cases} of {figures.cases} cases"
         self.say(f"{false} had no fault behind them: chance, or too short a history")
         if cases:
@@ -226,18 +217,13 @@ class Demo:
 
 
 @contextmanager
-def running(plant: Plant, home: Path, bootstrap: str | None, redis_url: str | None, console: Console) -> Iterator[Demo]:
+def running(plant: Plant, home: Path, bootstrap: str | None, redis_url: str | None, say: Narrator) -> Iterator[Demo]:
     """A demo that is ready to run."""
-    began = time.monotonic()
     if bootstrap:  # topics of an earlier run may be there
         plant = _renamed(plant, f"{plant.name}_{time.time():.0f}")
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {text}", soft_wrap=True)
-
     say(f"starting Kafka, Redis, worker and sink; everything they write is in {home}")
     with site(plant, home, bootstrap, redis_url, say) as found_site:
-        yield Demo(plant, found_site, console, began, LEARN_S, WATCH_S)
+        yield Demo(plant, found_site, say, LEARN_S, WATCH_S)
 
 
 def _renamed(plant: Plant, name: str) -> Plant:
@@ -251,27 +237,9 @@ def _renamed(plant: Plant, name: str) -> Plant:
     return msgspec.convert({**msgspec.to_builtins(plant), "name": name, "topics": topics}, Plant)
 
 
-def _consumer(place: Site, name: str) -> Consumer:
-    consumer = Consumer(
-        {
-            "bootstrap.servers": place.services.bootstrap,
-            "group.id": f"{place.plant.name}-demo",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-        }
-    )
-    consumer.assign([TopicPartition(name, number, 0) for number in range(place.plant.topics.partitions)])
-    return consumer
-
-
 def _events(place: Site) -> Iterator[list[AnomalyEvent]]:
-    consumer = _consumer(place, place.plant.topics.events)
-    try:
-        while True:
-            records = [record for record in consumer.consume(500, 0.5) if record.error() is None]
-            yield [AnomalyEvent.decode(record.value()) for record in records]
-    finally:
-        consumer.close()
+    for records in follow(place.services.bootstrap, place.plant.topics.events):
+        yield [AnomalyEvent.decode(record.value()) for record in records]
 
 
 def _count(place: Site, name: str) -> int:

@@ -45,6 +45,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="headrace", message="%(package)s %(version)s")
 @click.option("-v", "--verbose", count=True, help="Say more: -v what happens, -vv everything of ours.")
 def headrace(verbose: int) -> None:
     """Headrace watches the machines of a plant.

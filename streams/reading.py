@@ -1,8 +1,9 @@
-"""Reading a whole topic once, from its beginning to its present end: for tools, not for the worker."""
+"""Reading what is committed in a topic, once to its present end or on and on: for tools, not for the worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -22,21 +23,8 @@ def committed_records(
     Raises:
         ServiceError: Kafka cannot be reached, or has no such topic.
     """
-    reader = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-        }
-    )
-    try:
-        found = reader.list_topics(topic, timeout=15).topics[topic]
-        if found.error or not found.partitions:
-            raise ServiceError(f"topic {topic}: expected it at {bootstrap}, got {found.error}")
-        partitions = [TopicPartition(topic, number, 0) for number in found.partitions]
+    with _reader(bootstrap, topic, group) as reader:
+        partitions = _partitions(reader, topic)
         if from_marker:
             partitions = [
                 TopicPartition(topic, p.partition, max(p.offset, 0)) for p in reader.committed(partitions, 15)
@@ -51,7 +39,42 @@ def committed_records(
                     open_ends -= 1
                 else:
                     raise KafkaException(record.error())
+
+
+def follow(bootstrap: str, topic: str, wait_s: float = 0.5) -> Iterator[list[Any]]:
+    """What is committed in a topic, from its beginning, as it comes; an empty list after `wait_s` of nothing.
+
+    Raises:
+        ServiceError: Kafka cannot be reached, or has no such topic.
+    """
+    with _reader(bootstrap, topic, "headrace-tools") as reader:
+        reader.assign(_partitions(reader, topic))
+        while True:
+            yield [record for record in reader.consume(500, wait_s) if record.error() is None]
+
+
+@contextmanager
+def _reader(bootstrap: str, topic: str, group: str) -> Iterator[Consumer]:
+    reader = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        yield reader
     except KafkaException as error:
         raise ServiceError(f"topic {topic} at {bootstrap}: {error.args[0].str()}") from error
     finally:
         reader.close()
+
+
+def _partitions(reader: Consumer, topic: str) -> list[TopicPartition]:
+    found = reader.list_topics(topic, timeout=15).topics[topic]
+    if found.error or not found.partitions:
+        raise ServiceError(f"topic {topic}: expected it on the broker, got {found.error}")
+    return [TopicPartition(topic, number, 0) for number in found.partitions]

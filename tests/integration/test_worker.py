@@ -31,13 +31,6 @@ from training.registry import Registry
 Unique = Callable[[str], str]
 
 
-@pytest.fixture
-def site(kafka: str, unique: Unique, tmp_path: Path) -> Site:
-    site = Site(plant_named(unique("works")), kafka, tmp_path)
-    site.make_topic()
-    return site
-
-
 def test_outputs_are_those_of_the_pure_computation_and_sigterm_leaves_nothing_open(site: Site) -> None:
     records = telemetry(site.plant, 60)
     site.send(records[:1500])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from tests.support import (
     Sent,
@@ -15,7 +11,6 @@ from tests.support import (
     assert_once_and_in_order,
     events_of,
     flow_over,
-    plant_named,
     read_events,
     read_features,
     read_letters,
@@ -26,13 +21,6 @@ from training.bundle import Bundle
 from training.registry import Registry
 
 KILLS = 5
-
-
-@pytest.fixture
-def site(kafka: str, unique: Callable[[str], str], tmp_path: Path) -> Site:
-    site = Site(plant_named(unique("works")), kafka, tmp_path)
-    site.make_topic()
-    return site
 
 
 def check(site: Site, records: list[Sent], bundle: Bundle | None = None, since_ms: int = 0) -> None:
