@@ -13,7 +13,7 @@ BIN := .venv/bin
 SETUP := .venv/.setup
 export HEADRACE_DATA := $(DATA)
 
-.PHONY: help setup demo test check bench bench-peers eval replay lock clean
+.PHONY: help setup demo test check faults bench bench-peers eval replay lock clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ check: $(SETUP) ## format, lint, types, direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+faults: $(SETUP) ## break it in every way we know, and compare what is left; FAULTS=full goes deeper
+	@$(BIN)/python -m faults.run $(ARGS)
 
 bench: $(SETUP) ## measure the worker beside stock Faust
 	@$(BIN)/python -m bench.run $(ARGS)

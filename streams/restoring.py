@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from features.errors import StateError
+from features.errors import ServiceError
 from streams.batch import Partition
 from streams.snapshots import Block, assemble
 
@@ -18,7 +18,8 @@ def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> d
     """The newest snapshot of each partition; None where there is none. Blocks until the log's end is stable.
 
     Raises:
-        StateError: the end was not reached in time, or a snapshot is damaged.
+        ServiceError: the end was not reached in time.
+        StateError: a snapshot is damaged.
         KafkaException: the broker failed.
     """
     numbers = sorted({partition.number for partition in partitions})
@@ -31,7 +32,9 @@ def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> d
         deadline = time.monotonic() + LONGEST_WAIT_S
         while waiting:
             if time.monotonic() > deadline:
-                raise StateError(f"{topic}: expected to read to {waiting} in {LONGEST_WAIT_S:.0f} s, did not get there")
+                raise ServiceError(
+                    f"{topic}: expected to read to {waiting} in {LONGEST_WAIT_S:.0f} s, did not get there"
+                )
             for record in reader.consume(1000, 0.2):
                 if record.error():
                     raise KafkaException(record.error())
@@ -69,6 +72,6 @@ def _ends(bootstrap: str, topic: str, numbers: list[int]) -> dict[int, tuple[int
     """First offset and the end of the log, open transactions included."""
     reader = _reader(bootstrap, "read_uncommitted")
     try:
-        return {n: reader.get_watermark_offsets(TopicPartition(topic, n), timeout=20) for n in numbers}
+        return {n: reader.get_watermark_offsets(TopicPartition(topic, n), timeout=10) for n in numbers}
     finally:
         reader.close()

@@ -15,11 +15,12 @@ from typing import Any, overload
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from features.errors import StateError
+from features.errors import ServiceError, StateError
 from features.plant import Plant
 from streams.batch import Fetch, Partition, RecordBatch
 from streams.decode import Decoder
 from streams.partition import PartitionState
+from streams.passing import passes
 from streams.restoring import read_snapshots
 from streams.settings import Settings
 from streams.snapshots import restore
@@ -27,6 +28,8 @@ from streams.snapshots import restore
 log = logging.getLogger(__name__)
 PATIENCE_S = 0.05
 """How long a fetch waits for its first record."""
+ANSWER_S = 10.0
+"""Longest wait for an answer of the broker while state is rebuilt."""
 
 
 class Source:
@@ -67,12 +70,16 @@ class Source:
     def fetch(self) -> Fetch:
         """The next records, grouped by partition; none after a short while without any.
 
+        A broker that is away is waited for.
+
         Raises:
             HeadraceError, KafkaException: what went wrong while state was rebuilt, or a fatal error of the broker.
         """
         if self._recover:
-            self._recover = False
-            self._begin(self._consumer.assignment())
+            self._rebuild(self._consumer.assignment())
+        self._raise_failure()
+        if self._recover:
+            return Fetch(self.epoch)
         most = self._settings.fetch_records
         first = self._consumer.poll(PATIENCE_S)
         epoch = self.epoch  # a poll that brings a rebalance and a record brings the rebalance first
@@ -108,9 +115,16 @@ class Source:
         self._recover = True
         self.epoch += 1
 
-    def close(self) -> None:
-        """Leave the group."""
+    def close(self) -> str:
+        """Stop reading; returns the member id under which the group still keeps our place."""
+        member_id: str = self._consumer.memberid() or ""
         self._consumer.close()
+        return member_id
+
+    def lag(self) -> dict[Partition, int]:
+        """Records that are there and not yet taken in, as of the last fetch; asks nobody."""
+        ends = {p: self._consumer.get_watermark_offsets(TopicPartition(*p), cached=True)[1] for p in self.states}
+        return {p: max(0, end - self.states[p].offset) for p, end in ends.items()}
 
     def _raise_failure(self) -> None:
         if self._failure:
@@ -118,10 +132,22 @@ class Source:
             raise failure
 
     def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
+        self._rebuild(partitions)
+
+    def _rebuild(self, partitions: list[TopicPartition]) -> None:
+        """State anew, now or, where the broker is away, at the next fetch; `_failure` says why it cannot be."""
         try:
+            self._recover = False
             self._begin(partitions)
-        except (KafkaException, StateError) as error:  # the client would swallow it
-            self._failure = error
+        except ServiceError as error:
+            log.warning("%s; trying again", error)
+            self._recover = True
+        except (KafkaException, StateError) as error:  # in a callback the client would swallow it
+            self._recover = isinstance(error, KafkaException) and passes(error)
+            if not self._recover:
+                self._failure = error
+            else:
+                log.warning("state: %s; trying again", error.args[0].str())
 
     def _revoked(self, consumer: Any, _: Any) -> None:
         self._drain()
@@ -150,7 +176,7 @@ class Source:
             self._consumer.assign([])
             return
         plain = [TopicPartition(p.topic, p.number) for p in partitions]
-        committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, 60)}
+        committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, ANSWER_S)}
         blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
         self.states = states
@@ -158,7 +184,9 @@ class Source:
 
     def _state(self, partition: Partition, committed: int, blob: bytes | None) -> PartitionState:
         state = PartitionState(self._plant, partition, self._decoders[partition.topic])
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=20)
+        low, _ = self._consumer.get_watermark_offsets(
+            TopicPartition(partition.topic, partition.number), timeout=ANSWER_S
+        )
         if blob is not None:
             restore(self._plant, state, blob)
             if committed < state.offset:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from streams.batch import Output, Partition
+from streams.passing import passes
 from streams.topics import LARGEST_RECORD
 
 log = logging.getLogger(__name__)
+TIMEOUT_MS = 10_000
+"""After so long the broker aborts a transaction that nobody ended."""
+CALL_S = 5.0
+"""Longest single wait for the broker: how soon a stop is noticed while it is away."""
 
 
 class Transaction:
@@ -21,11 +26,13 @@ class Transaction:
     the caller drops all state, calls `renew`, and starts again from the committed offsets.
     """
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, bootstrap: str, transactional_id: str, stopping: Callable[[], bool] = lambda: False) -> None:
+        """`stopping`: says that it is no longer worth waiting for a broker that is away."""
+        self._stopping = stopping
         self._settings = {
             "bootstrap.servers": bootstrap,
             "transactional.id": transactional_id,
-            "transaction.timeout.ms": 10_000,
+            "transaction.timeout.ms": TIMEOUT_MS,
             "linger.ms": 5,
             "compression.type": "lz4",
             "message.max.bytes": LARGEST_RECORD,
@@ -37,11 +44,24 @@ class Transaction:
         self.offsets: dict[Partition, int] = {}
 
     def renew(self) -> None:
-        """A new producer under the same id: fences and aborts whatever the old one left open."""
+        """A new producer under the same id: fences and aborts whatever the old one left open.
+
+        Waits for a broker that is away. Raises KafkaException where it refuses, or `stopping` says so.
+        """
         self._producer = None
-        self._producer = Producer(self._settings, logger=log)
-        self._producer.init_transactions(60)
         self.open, self.offsets = False, {}
+        producer, told = Producer(self._settings, logger=log), False
+        while True:
+            try:
+                producer.init_transactions(CALL_S)
+                break
+            except KafkaException as error:
+                if not passes(error) or self._stopping():
+                    raise
+                if not told:
+                    log.warning("waiting for Kafka: %s", error.args[0].str())
+                told = True
+        self._producer = producer
 
     def add(self, outputs: Iterable[Output], offsets: dict[Partition, int]) -> None:
         """Put outputs, and the offsets that they account for, into the transaction; opens one where none is."""
@@ -76,13 +96,16 @@ class Transaction:
         if not self.open:
             return
         positions = [TopicPartition(p.topic, p.number, offset) for p, offset in self.offsets.items()]
-        self._retry(lambda: self._producer.send_offsets_to_transaction(positions, group, 15))
-        self._retry(lambda: self._producer.commit_transaction(15))
+        self._retry(lambda: self._producer.send_offsets_to_transaction(positions, group, CALL_S))
+        self._retry(lambda: self._producer.commit_transaction(CALL_S))
         self.open, self.offsets = False, {}
 
     @staticmethod
-    def _retry(call: Any, times: int = 5) -> None:
-        """Some errors only say "not yet": the same call again is then what librdkafka asks for."""
+    def _retry(call: Any, times: int = 1 + round(TIMEOUT_MS / 1000 / CALL_S)) -> None:
+        """Some errors only say "not yet": the same call again is then what librdkafka asks for.
+
+        Not much longer than the broker keeps the transaction: then only a new producer learns how it ended.
+        """
         for left in reversed(range(times)):
             try:
                 call()
@@ -96,7 +119,7 @@ class Transaction:
         """Best effort; `renew` aborts for certain."""
         if self.open:
             try:
-                self._producer.abort_transaction(10)
+                self._producer.abort_transaction(CALL_S)
             except KafkaException as error:
                 log.warning("abort: %s", error.args[0].str())
         self.open, self.offsets = False, {}

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from confluent_kafka import KafkaException
 from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Fetch
+from streams.leaving import leave
 from streams.memory import keep_pages, spare_collector
 from streams.score import Scoring
 from streams.settings import Settings
@@ -32,8 +34,10 @@ from training import runtime
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-DRAIN_S = 30.0
+DRAIN_S = 8.0
 """Longest wait for what is under way when partitions are handed over or the worker stops."""
+LAG_EVERY_S = 10.0
+"""Seconds between two log lines about the lag."""
 
 
 class Worker:
@@ -50,12 +54,12 @@ class Worker:
         self._warming = ThreadPoolExecutor(1, "headrace-warm")
         self._turn = asyncio.Semaphore(1)
         self.source = Source(plant, settings, self._drain_from_reader)
-        self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}")
+        self._stop = asyncio.Event()
+        self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}", self._stop.is_set)
         self.features = Features(plant, settings, self.source)
         self.scores = Scores(plant, Scoring(plant, settings.registry))
         self.commits = Commits(settings, self.source, self.transaction)
         self.app = self._app()
-        self._stop = asyncio.Event()
         self._failure: BaseException | None = None
 
     def _app(self) -> faust.App:
@@ -159,35 +163,47 @@ class Worker:
     async def _read(self) -> None:
         """Fetch when what was fetched before is computed; commits go on meanwhile."""
         log.info("worker %s reads %s", self._settings.worker, [t.name for t in self._plant.topics.telemetry])
+        told_s = time.monotonic()
         while not self._stop.is_set():
             await self._turn.acquire()
             fetch = await self._in(self._working, self.source.fetch)
+            if time.monotonic() - told_s >= LAG_EVERY_S:
+                told_s = time.monotonic()
+                await self._in(self._working, self._tell_lag)
             if fetch.batches or self.commits.busy:
                 await self._fetched.put(fetch)
             else:
                 self._turn.release()
 
+    def _tell_lag(self) -> None:
+        lag = self.source.lag()
+        if any(lag.values()):
+            worst = max(lag, key=lag.__getitem__)
+            log.info("lag %d records, of them %d in %s", sum(lag.values()), lag[worst], worst)
+
     async def _end(self) -> None:
-        if not self._failure:
-            await self._drain()
-        await self._in(self._working, self.source.close)
+        if not self._failure and not await self._drain(DRAIN_S):
+            self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
+        member_id = await self._in(self._working, self.source.close)
         await self._in(self._committing, self.transaction.abort)
+        await leave(self._settings.bootstrap, self._plant.name, member_id)
         await self.app.stop()
 
-    async def _drain(self) -> None:
-        """Wait until all that was fetched is committed."""
-        marker = Fetch(self.source.epoch, drained=self._loop.create_future())
-        await self._fetched.put(marker)
-        assert marker.drained is not None  # noqa: S101 - for the type checker
+    async def _drain(self, longest_s: float) -> bool:
+        """Wait until all that was fetched is committed; False where that takes too long."""
+        drained: asyncio.Future[None] = self._loop.create_future()
         try:
-            await asyncio.wait_for(marker.drained, DRAIN_S)
+            async with asyncio.timeout(longest_s):
+                await self._fetched.put(Fetch(self.source.epoch, drained=drained))
+                await drained
         except TimeoutError:
-            self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
+            return False
+        return True
 
     def _drain_from_reader(self) -> None:
-        """As `_drain`, for the reading thread, inside a rebalance."""
+        """As `_drain`, for the reading thread, inside a rebalance. What is late is dropped: its epoch will be over."""
         if not self._stop.is_set():
-            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._drain(DRAIN_S), self._loop).result()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

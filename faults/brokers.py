@@ -1,0 +1,58 @@
+"""Faults of the broker: restarted, killed, hung."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+
+from faults.hooks import LANDED, Fault
+from faults.site import Running
+from faults.stage import Trial
+
+SHORT_S, LONG_S = (20.0, 30.0), (20.0, 90.0)
+"""How long a broker hangs: beyond the time-outs of session and transaction."""
+
+
+def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
+    """SIGTERM and SIGKILL by turns, then start again on the same data and port; the worker lives on."""
+    kafka = trial.stage.kafka
+    trial.begin()
+    worker, landed = trial.start(), 0
+    while landed < wanted and trial.advance(int(rng.integers(200, 1500)), worker):
+        in_the_middle = trial.in_the_middle
+        (kafka.stop if landed % 2 else kafka.kill)()
+        lost_s = time.monotonic()
+        kafka.start()
+        trial.resumed(lost_s, worker)
+        landed += in_the_middle
+    trial.finish(worker)
+    return landed
+
+
+def pauses(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
+    """SIGSTOP, every time in the middle of a commit: the worker holds still just before it until the broker hangs."""
+    pid, landed = trial.stage.kafka.pid, 0
+    trial.begin()
+    while landed < wanted and trial.traffic.open:
+        fault = Fault("stop", "before", "commit_transaction", int(rng.integers(5, 30)))
+        worker = trial.start_hooked(fault)
+        worker.wait_for(LANDED)
+        landed += trial.in_the_middle
+        _hang(pid, worker, float(rng.uniform(*(SHORT_S if wanted == 1 else LONG_S))))
+        trial.resumed(time.monotonic(), worker)
+        if landed < wanted:
+            worker.stop()
+    trial.finish(worker)
+    return landed
+
+
+def _hang(broker_pid: int, worker: Running, seconds: float) -> None:
+    os.kill(broker_pid, signal.SIGSTOP)
+    try:
+        worker.go_on()
+        time.sleep(seconds)
+    finally:
+        os.kill(broker_pid, signal.SIGCONT)

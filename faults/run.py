@@ -1,0 +1,196 @@
+"""`make faults`: break a running Headrace in every way we know, and compare what is left with what must be.
+
+A seeded manifest of telemetry goes through worker, broker, sink and stores, trial after trial. What a trial without
+faults and every trial with them leaves behind must equal what the pure computation says. A fault that did not land in
+the middle of work does not count. `FAULTS=full` in the environment tries each fault far more often. Loopback only; the
+last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from embedded.kafka import EmbeddedKafka
+from embedded.redis import EmbeddedRedis
+from faults.disks import enter_namespace
+from faults.manifest import telemetry
+from faults.oracle import as_log, right_outcome
+from faults.outcome import Findings, compare
+from faults.scenarios import SCENARIOS, Scenario
+from faults.site import REPOSITORY
+from faults.stage import Stage, Trial
+from faults.works import plant_named
+
+FOLDER = REPOSITORY / ".headrace" / "faults"
+SECONDS = 600
+"""Event time of the manifest: 40 machines, a record of each every second."""
+MOST_TRIALS = 8
+console = Console(highlight=False)
+
+
+class Tried:
+    """What came of one scenario."""
+
+    def __init__(self, scenario: Scenario, wanted: int) -> None:
+        self.scenario, self.wanted = scenario, wanted
+        self.landed = self.trials = 0
+        self.findings = Findings()
+        self.resumes_s: list[float] = []
+        self.trouble = ""
+        """What stopped it; empty: nothing."""
+        self.took_s = 0.0
+
+    @property
+    def good(self) -> bool:
+        return not self.trouble and self.landed >= self.wanted and not any(self.findings)
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1, help="of the manifest and of the moments (%(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="only scenarios whose name has one of these words")
+    parser.add_argument("--lanes", type=int, default=2, help="scenarios tried side by side (%(default)s)")
+    parser.add_argument("--list", action="store_true", help="list the scenarios and how often each is tried")
+    parser.add_argument("--full", action="store_true", default=os.environ.get("FAULTS") == "full", help="try far more")
+    return parser.parse_args(given)
+
+
+@contextmanager
+def stages(lanes: int, seconds: int, seed: int) -> Iterator[list[Stage]]:
+    """Fresh services for each lane; their data is gone afterwards, logs stay."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    records = telemetry(plant_named("manifest"), seconds, seed)
+    folders = [FOLDER / str(lane) for lane in range(lanes)]
+    made = [
+        Stage(EmbeddedKafka(folder / "kafka"), EmbeddedRedis(folder / "redis"), folder, records) for folder in folders
+    ]
+    try:
+        for stage in made:
+            stage.kafka.start()
+            stage.redis.start()
+        yield made
+    finally:
+        for stage in made:
+            stage.kafka.stop()
+            stage.redis.stop()
+            shutil.rmtree(stage.kafka.folder / "data", ignore_errors=True)
+
+
+def try_out(scenario: Scenario, wanted: int, stage: Stage, seed: int) -> Tried:
+    """Rounds with the fault until it has landed as often as wanted."""
+    tried, began, rng = Tried(scenario, wanted), time.monotonic(), np.random.default_rng([seed, len(scenario.name)])
+    try:
+        while tried.landed < wanted and tried.trials < MOST_TRIALS + wanted:
+            with scenario.place(stage) as here, here.trial(scenario.name.split()[0].strip(",")) as one:
+                tried.trials += 1
+                tried.landed += scenario.act(one, wanted - tried.landed, rng)
+                tried.resumes_s += one.resumes_s
+                right = one.right or stage.golden
+                if one.comparable and right:
+                    tried.findings += compare(one.outcome(), right)
+    except Exception as error:
+        tried.trouble = f"{type(error).__name__}: {error}"
+    tried.took_s = time.monotonic() - began
+    return tried
+
+
+def nothing_happens(trial: Trial, _: int, __: np.random.Generator) -> int:
+    """The fault-free run."""
+    trial.begin()
+    trial.finish()
+    return 1
+
+
+def tell(tried: Tried) -> None:
+    """One line for a person."""
+    mark = "[green]ok[/green]  " if tried.good else "[red]FAILED[/red]"
+    found = ", ".join(f"{count} {name}" for name, count in tried.findings._asdict().items() if count)
+    console.print(
+        f"{mark} {tried.scenario.name:28} {tried.landed:3} of {tried.wanted:3} landed in {tried.trials} trials, "
+        f"{found or 'nothing lost, twice or different'}  ({tried.took_s:.0f} s)",
+        soft_wrap=True,
+    )
+    if tried.trouble:
+        console.print(tried.trouble, soft_wrap=True, markup=False)
+
+
+def last_line(every: Sequence[Tried]) -> dict[str, Any]:
+    """The figures: findings over all rounds, faults that landed by kind, times to resume."""
+    total = sum((tried.findings for tried in every), Findings())
+    landed: dict[str, int] = {}
+    for tried in every:
+        landed[tried.scenario.counted_as] = landed.get(tried.scenario.counted_as, 0) + tried.landed
+    resumes_s = [seconds for tried in every for seconds in tried.resumes_s] or [float("nan")]
+    times = {"resume_p50_s": 50, "resume_p99_s": 99}
+    return (
+        total._asdict()
+        | landed
+        | {name: round(float(np.percentile(resumes_s, part)), 1) for name, part in times.items()}
+        | {"failed": [tried.scenario.name for tried in every if not tried.good]}
+    )
+
+
+def main() -> None:
+    """Run it; exit code 1 where a scenario failed."""
+    chosen, began = arguments(), time.monotonic()
+    enter_namespace()
+    wanted = [
+        (scenario, scenario.full if chosen.full else scenario.default)
+        for scenario in SCENARIOS
+        if not chosen.only or any(word in scenario.name for word in chosen.only)
+    ]
+    if chosen.list:
+        for scenario, times in wanted:
+            console.print(f"{times:4} {scenario.name}")
+        return
+    with stages(chosen.lanes, SECONDS, chosen.seed) as made:
+        plant = plant_named("manifest")
+        right = right_outcome(plant, as_log(plant, made[0].records))
+        for stage in made:
+            stage.golden = right
+        every = [try_out(Scenario("no fault", "fault_free", 1, 1, nothing_happens), 1, made[0], chosen.seed)]
+        tell(every[0])
+        every += side_by_side(wanted, made, chosen.seed)
+    figures = last_line(every) | {"wall_s": round(time.monotonic() - began)}
+    console.print(json.dumps(figures), soft_wrap=True, markup=False)
+    sys.exit(1 if figures["failed"] else 0)
+
+
+def side_by_side(wanted: Sequence[tuple[Scenario, int]], made: Sequence[Stage], seed: int) -> list[Tried]:
+    """Each lane takes the next scenario as soon as it is free; told as they end."""
+    waiting, every = deque(wanted), list[Tried]()
+
+    def lane(stage: Stage) -> None:
+        while waiting:
+            try:
+                scenario, times = waiting.popleft()
+            except IndexError:
+                return
+            if scenario.possible():
+                every.append(try_out(scenario, times, stage, seed))
+                tell(every[-1])
+            else:
+                console.print(f"not run {scenario.name}: this machine does not allow it")
+
+    with ThreadPoolExecutor(len(made)) as threads:
+        for done in [threads.submit(lane, stage) for stage in made]:
+            done.result()
+    return every
+
+
+if __name__ == "__main__":
+    main()

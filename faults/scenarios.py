@@ -1,0 +1,62 @@
+"""Which faults there are, how often each is tried, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import numpy as np
+
+from faults import brokers, disks, inputs, online, sinks, snapshots, workers
+from faults.stage import Stage, Trial
+
+Act = Callable[[Trial, int, np.random.Generator], int]
+"""(trial, wanted, rng) → how many faults landed in the middle of work."""
+
+
+class Scenario(NamedTuple):
+    """One kind of fault."""
+
+    name: str
+    counted_as: str
+    """Its place in the last line: kills, zombies, …"""
+    default: int
+    full: int
+    act: Act
+    place: Callable[[Stage], AbstractContextManager[Stage]] = nullcontext
+    """Where it is tried, made from a lane's stage."""
+    possible: Callable[[], bool] = lambda: True
+    """False: not run here."""
+
+
+SCENARIOS = (
+    Scenario("worker killed at random", "kills", 13, 150, workers.killed_at_random),
+    Scenario("worker killed at a step", "kills", 12, 150, workers.killed_at_hooks),
+    Scenario("zombie worker", "zombies", 2, 30, workers.zombies),
+    Scenario("rebalance", "rebalances", 10, 100, workers.rebalances),
+    Scenario("broker restarted, killed", "broker_restarts", 3, 50, brokers.restarts),
+    Scenario("broker hung in a commit", "broker_pauses", 1, 20, brokers.pauses),
+    Scenario("Redis killed, hung, emptied, full", "redis", 4, 20, online.troubles),
+    Scenario("sink killed at a step", "sink_kills", 5, 50, sinks.killed_at_hooks),
+    Scenario("sink behind the retention", "retention", 1, 10, sinks.behind_retention),
+    Scenario(
+        "disk full under the store",
+        "disks_full",
+        1,
+        10,
+        disks.full_under_the_store,
+        disks.under_the_store,
+        disks.may_mount,
+    ),
+    Scenario(
+        "disk full under the log", "disks_full", 1, 10, disks.full_under_the_log, disks.under_the_log, disks.may_mount
+    ),
+    Scenario("snapshot lost, damaged", "snapshots", 2, 20, snapshots.lost_or_damaged),
+    Scenario("input gone under a snapshot", "refusals", 1, 5, snapshots.input_gone),
+    Scenario("clock wrong", "clock_skews", 4, 4, inputs.skewed_clocks),
+    Scenario("late, twice, out of order", "disturbed", 1, 1, inputs.late_and_twice),
+    Scenario("poison", "poison", 1, 1, inputs.poison),
+    Scenario("input in transactions", "transactions", 4, 20, inputs.transactions),
+    Scenario("overload, one partition hot", "overloads", 1, 4, inputs.overload),
+)

@@ -1,0 +1,61 @@
+"""Faults of the sink: killed at its steps, and left behind by the topic's retention."""
+
+from __future__ import annotations
+
+from itertools import cycle
+
+import numpy as np
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from faults.hooks import LANDED, Fault
+from faults.site import until
+from faults.stage import Trial
+
+STEPS = ("write_deltalake", "write_rows", "compact", "commit")
+
+
+def hook_points(rng: np.random.Generator) -> list[Fault]:
+    """In the middle of each step first, then before and after it."""
+    return [
+        Fault("kill", when, step, 1 if step == "compact" else int(rng.integers(2, 6)))
+        for when in ("during", "after", "before")
+        for step in STEPS
+    ]
+
+
+def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
+    """SIGKILL inside a Delta commit, a Redis write, a compaction, and before the marker."""
+    trial.begin(sink=False)
+    worker, landed = trial.start(), 0
+    for fault in cycle(hook_points(rng)):
+        if landed == wanted or not trial.traffic.open:
+            break
+        sink = trial.start_hooked(fault, "sink", compact_commits=3)
+        until(lambda sink=sink: sink.ended or not trial.traffic.open, f"the fault {fault}")
+        if not sink.ended:
+            break
+        if LANDED not in sink.output():
+            raise AssertionError(f"expected {fault}, got {sink.output()[-3000:]}")
+        landed += trial.in_the_middle
+    trial.finish(worker)
+    return landed
+
+
+def behind_retention(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
+    """The features topic loses records that the sink has not read: it says so and makes them again from telemetry."""
+    trial.begin(sink=False)
+    worker, landed = trial.start(), 0
+    plant = trial.site.plant
+    while landed < wanted and trial.advance(int(rng.integers(2000, 5000)), worker):
+        cut = trial.site.last_offsets(plant.topics.features)
+        admin = AdminClient({"bootstrap.servers": trial.site.bootstrap})
+        lost = [TopicPartition(plant.topics.features, number, offset) for number, offset in enumerate(cut)]
+        for done in admin.delete_records(lost).values():
+            done.result()
+        landed += trial.in_the_middle
+        trial.sink = trial.start("sink")
+        trial.sink.wait_for("rebuil")
+        trial.sink.stop()
+    trial.finish(worker)
+    return landed

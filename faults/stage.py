@@ -1,0 +1,194 @@
+"""Where faults are tried: real services for one lane of work, and rounds of the manifest on them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from embedded.kafka import EmbeddedKafka
+from embedded.redis import EmbeddedRedis
+from faults.hooks import Fault
+from faults.manifest import Sent
+from faults.outcome import Outcome, outcome
+from faults.progress import Progress
+from faults.site import PATIENCE_S, Running, Site, until
+from faults.traffic import Traffic
+from faults.works import FLOW_LIMIT, flow_over, plant_named
+from features.store import Store
+from training.registry import Registry
+
+RATE_PER_S = 2_000.0
+"""Records per second of the traffic: slow enough that a worker is in the middle of something for a while."""
+AHEAD = 3_000
+SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": 6_000}
+"""Settings that make many small transactions, and short waits for the dead."""
+RESTORED = "state at"
+"""What a worker logs of each partition that it has restored."""
+_feast = threading.Lock()
+"""Feast's registry is opened by one thread at a time."""
+
+
+@dataclass
+class Stage:
+    """A broker, a Redis, and a folder."""
+
+    kafka: EmbeddedKafka
+    redis: EmbeddedRedis
+    folder: Path
+    records: Sequence[Sent]
+    golden: Outcome | None = None
+    """What every round must leave behind; None: not known yet."""
+    trials: int = 0
+
+    @contextmanager
+    def trial(self, name: str, records: Sequence[Sent] | None = None) -> Iterator[Trial]:
+        """A fresh plant with traffic coming in and a sink, no worker yet."""
+        self.trials += 1
+        sent = self.records if records is None else records
+        plant = plant_named(f"{name}_{self.folder.name}_{self.trials}")
+        url = f"{self.redis.url.rpartition('/')[0]}/{self.trials % 16}"
+        site = Site(plant, self.kafka.bootstrap, self.folder / plant.name, url)
+        site.make_topics()
+        with _feast:
+            store = Store.open(plant, site.home, url)
+            store.apply()
+        registry = Registry(site.home / "registry")
+        registry.promote("pump", registry.add(flow_over(plant, FLOW_LIMIT)))
+        found = Trial(self, site, store, Traffic(site, sent, per_s=RATE_PER_S, ahead=AHEAD))
+        try:
+            yield found
+        finally:
+            found.end()
+
+
+@dataclass
+class Trial:
+    """One manifest going through one site."""
+
+    stage: Stage
+    site: Site
+    store: Store
+    traffic: Traffic
+    running: list[Running] = field(default_factory=list)
+    resumes_s: list[float] = field(default_factory=list)
+    """From each loss of a worker to the next commit."""
+    sink: Running | None = None
+    comparable: bool = True
+    """False: it ended on purpose before all was done."""
+    right: Outcome | None = None
+    """What it must leave behind, where that is not the stage's golden outcome."""
+
+    def begin(self, *, sink: bool = True) -> None:
+        """Let the traffic in, and a sink."""
+        self.traffic.start()
+        if sink:
+            self.sink = self.start("sink")
+
+    def start(self, role: str = "worker", name: str = "0", **settings: object) -> Running:
+        """A process that is gone, at the latest, when the round ends."""
+        process = self.site.start(role, worker=name, **(SMALL_STEPS | settings))
+        self.running.append(process)
+        return process
+
+    def start_hooked(self, fault: Fault, role: str = "worker", **settings: object) -> Running:
+        """As `start`; the process hits itself at a step."""
+        process = self.site.start_doomed(fault, role, **(SMALL_STEPS | settings))
+        self.running.append(process)
+        return process
+
+    def start_skewed(self, skew_s: float) -> Running:
+        """A worker whose clock is wrong."""
+        process = self.site.start_skewed(skew_s, "worker", **SMALL_STEPS)
+        self.running.append(process)
+        return process
+
+    @property
+    def in_the_middle(self) -> bool:
+        """Work is waiting, and more is to come."""
+        return self.traffic.open and self.traffic.sent > self.traffic.done
+
+    def advance(self, records: int, *processes: Running) -> bool:
+        """Wait until so many more are done with; False where the traffic or one of the processes ended before."""
+        goal = self.traffic.done + records
+        until(
+            lambda: self.traffic.done >= goal or not self.traffic.open or any(each.ended for each in processes),
+            f"{records} more records done with; {[each.output()[-2000:] for each in processes]}",
+        )
+        return self.traffic.done >= goal and self.traffic.open
+
+    def resumed(self, lost_s: float, *processes: Running) -> None:
+        """Wait for the next commit after a loss at that (monotonic) time."""
+        done = self.traffic.done
+        until(
+            lambda: self.traffic.done > done or any(each.ended for each in processes),
+            f"work to go on; {[each.output()[-2000:] for each in processes]}",
+        )
+        self.resumes_s.append(time.monotonic() - lost_s)
+
+    def taken_over(self, lost_s: float, heir: Running) -> None:
+        """Wait until another worker has the state of all partitions."""
+        had = heir.output().count(RESTORED)
+        wanted = had + self.site.plant.topics.partitions
+        until(lambda: heir.output().count(RESTORED) >= wanted or heir.ended, f"a take-over; {heir.output()[-2000:]}")
+        self.resumed(lost_s, heir)
+
+    def finish(self, *workers: Running) -> None:
+        """Until everything sent is in topics and stores, and all has ended in good order."""
+        left = list(workers) or [self.start()]
+        until(
+            lambda: self.traffic.finished or any(each.ended for each in left),
+            "all records done with",
+            seconds=2 * PATIENCE_S,
+        )
+        self.settle(*left)
+
+    def settle(self, *workers: Running) -> None:
+        """End the workers, let the sink store what they wrote, and end it too."""
+        for each in workers:
+            self._ended_well(each)
+        sink = self.sink if self.sink and not self.sink.ended else self.start("sink")
+        self._stored(sink)
+        self._ended_well(sink)
+
+    def _stored(self, sink: Running) -> None:
+        name, topic = self.site.plant.name, self.site.plant.topics.features
+        until(lambda: sink.ended or self.read_all(topic, f"{name}-sink"), f"all stored; {sink.output()[-2000:]}")
+
+    def read_all(self, topic: str, group: str) -> bool:
+        """Whether a group is done with every record of a topic that a reader sees now."""
+        with Progress(self.site.bootstrap, group, topic, self.site.plant.topics.partitions) as progress:
+            wanted = self.site.last_offsets(topic)
+            return all(done >= end for done, end in zip(progress.offsets(), wanted, strict=True))
+
+    @staticmethod
+    def _ended_well(process: Running) -> None:
+        code = process.stop()
+        if code:
+            raise AssertionError(f"expected exit code 0, got {code}: {process.output()[-3000:]}")
+
+    def outcome(self) -> Outcome:
+        """What is left; everything has ended."""
+        return outcome(self.site, self.store)
+
+    def send_instead(self, records: Sequence[Sent], *, per_s: float = RATE_PER_S, ahead: int = AHEAD) -> None:
+        """Another manifest than the stage's; before `begin`."""
+        self.traffic.progress.close()
+        self.traffic = Traffic(self.site, records, per_s=per_s, ahead=ahead)
+
+    @property
+    def the_sink(self) -> Running:
+        """The one that runs."""
+        if self.sink is None:
+            raise AssertionError("expected a sink, got none")
+        return self.sink
+
+    def end(self) -> None:
+        """Nothing of it runs afterwards."""
+        for process in self.running:
+            process.kill()
+        if self.traffic.is_alive():
+            self.traffic.end()
