@@ -80,7 +80,7 @@ def disturbed(plant: Plant, seconds: int, seed: int) -> tuple[list[Sent], Counte
     return [record for *_, record in arriving], due
 
 
-POISON = {
+POISON: dict[str, list[bytes | None]] = {
     "tombstone": [None],
     "malformed": [
         b"",

@@ -8,8 +8,8 @@ from typing import Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-_quiet = logging.getLogger(f"{__name__}.client")
-_quiet.setLevel(logging.CRITICAL)
+quiet = logging.getLogger(f"{__name__}.client")
+quiet.setLevel(logging.CRITICAL)  # a broker that we broke ourselves need not be reported
 
 
 class Progress:
@@ -17,7 +17,7 @@ class Progress:
 
     def __init__(self, bootstrap: str, group: str, topic: str, partitions: int) -> None:
         settings = {"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": "read_uncommitted"}
-        self._reader = Consumer(settings, logger=_quiet)
+        self._reader = Consumer(settings, logger=quiet)
         self._topic, self._partitions = topic, range(partitions)
         self._offsets = [0] * partitions
 

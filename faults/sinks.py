@@ -9,7 +9,6 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from faults.hooks import LANDED, Fault
-from faults.site import until
 from faults.stage import Trial
 
 STEPS = ("write_deltalake", "write_rows", "compact", "commit")
@@ -32,7 +31,7 @@ def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
         if landed == wanted or not trial.traffic.open:
             break
         sink = trial.start_hooked(fault, "sink", compact_commits=3)
-        until(lambda sink=sink: sink.ended or not trial.traffic.open, f"the fault {fault}")
+        trial.wait_for_end(sink, f"the fault {fault}")
         if not sink.ended:
             break
         if LANDED not in sink.output():

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from faults.hooks import Fault
 from faults.manifest import Sent
+from faults.progress import quiet
 from features.plant import Plant
 from streams.reading import committed_records
 from streams.topics import ensure_topics
@@ -54,7 +55,7 @@ class Site:
             "HEADRACE_COMMIT_MS": "50",
             "HEADRACE_FLUSH_S": "0.2",
         }
-        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 17_000_000})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 17_000_000}, logger=quiet)
 
     def make_topic(self, name: str | None = None, partitions: int | None = None) -> None:
         """Telemetry is old by the clock, so the topic keeps it for ever."""

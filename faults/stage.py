@@ -120,6 +120,10 @@ class Trial:
         )
         return self.traffic.done >= goal and self.traffic.open
 
+    def wait_for_end(self, process: Running, what: str) -> None:
+        """Until the process ends, or the traffic."""
+        until(lambda: process.ended or not self.traffic.open, what)
+
     def resumed(self, lost_s: float, *processes: Running) -> None:
         """Wait for the next commit after a loss at that (monotonic) time."""
         done = self.traffic.done

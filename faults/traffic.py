@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from confluent_kafka import Producer
 
 from faults.manifest import Sent
-from faults.progress import Progress
+from faults.progress import Progress, quiet
 from faults.site import Site
 
 TICK_S = 0.05
@@ -34,8 +34,8 @@ class Traffic(threading.Thread):
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 2_000_000,
                 "message.max.bytes": 17_000_000,
-                "log_level": 2,
-            }
+            },
+            logger=quiet,
         )
 
     def run(self) -> None:

@@ -8,7 +8,6 @@ from itertools import cycle
 import numpy as np
 
 from faults.hooks import LANDED, PRODUCER_STEPS, Fault
-from faults.site import until
 from faults.stage import SMALL_STEPS, Trial
 
 SESSION_S = SMALL_STEPS["session_timeout_ms"] / 1000
@@ -49,7 +48,7 @@ def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
         if landed == wanted or not trial.traffic.open:
             break
         worker = trial.start_hooked(fault)
-        until(lambda worker=worker: worker.ended or not trial.traffic.open, f"the fault {fault}")
+        trial.wait_for_end(worker, f"the fault {fault}")
         if not worker.ended:
             worker.stop()
             break

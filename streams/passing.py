@@ -12,7 +12,6 @@ _AWAY = {
     KafkaError._RESOLVE,
     KafkaError._WAIT_COORD,
     KafkaError._UNKNOWN_BROKER,
-    KafkaError._LEADER,
 }
 """librdkafka's own; the broker's say of themselves whether they can be tried again."""
 
