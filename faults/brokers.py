@@ -10,7 +10,7 @@ import numpy as np
 
 from faults.hooks import LANDED, Fault
 from faults.site import Running
-from faults.stage import Trial
+from faults.stage import SLOW_PER_S, Trial
 
 SHORT_S, LONG_S = (20.0, 30.0), (20.0, 90.0)
 """How long a broker hangs: beyond the time-outs of session and transaction."""
@@ -19,9 +19,9 @@ SHORT_S, LONG_S = (20.0, 30.0), (20.0, 90.0)
 def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGTERM and SIGKILL by turns, then start again on the same data and port; the worker lives on."""
     kafka = trial.stage.kafka
-    trial.begin()
+    trial.begin(per_s=SLOW_PER_S)
     worker, landed = trial.start(), 0
-    while landed < wanted and trial.advance(int(rng.integers(200, 1500)), worker):
+    while landed < wanted and trial.advance(int(rng.integers(200, 800)), worker):
         in_the_middle = trial.in_the_middle
         (kafka.stop if landed % 2 else kafka.kill)()
         lost_s = time.monotonic()
@@ -35,7 +35,7 @@ def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
 def pauses(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGSTOP, every time in the middle of a commit: the worker holds still just before it until the broker hangs."""
     pid, landed = trial.stage.kafka.pid, 0
-    trial.begin()
+    trial.begin(per_s=SLOW_PER_S)
     while landed < wanted and trial.traffic.open:
         fault = Fault("stop", "before", "commit_transaction", int(rng.integers(5, 30)))
         worker = trial.start_hooked(fault)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, disks, inputs, online, sinks, snapshots, workers
+from faults import brokers, disks, inputs, models, online, sinks, snapshots, workers
 from faults.stage import Stage, Trial
 
 Act = Callable[[Trial, int, np.random.Generator], int]
@@ -52,6 +52,7 @@ SCENARIOS = (
     Scenario(
         "disk full under the log", "disks_full", 1, 10, disks.full_under_the_log, disks.under_the_log, disks.may_mount
     ),
+    Scenario("bundle harmed", "bundles_refused", 6, 60, models.refused),
     Scenario("snapshot lost, damaged", "snapshots", 2, 20, snapshots.lost_or_damaged),
     Scenario("input gone under a snapshot", "refusals", 1, 5, snapshots.input_gone),
     Scenario("clock wrong", "clock_skews", 4, 4, inputs.skewed_clocks),

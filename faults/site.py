@@ -62,7 +62,7 @@ class Site:
         topic = NewTopic(
             name or self.telemetry, partitions or self.plant.topics.partitions, config={"retention.ms": "-1"}
         )
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = AdminClient({"bootstrap.servers": self.bootstrap}, logger=quiet)
         admin.create_topics([topic])[topic.topic].result(30)
 
     def make_topics(self) -> None:

@@ -21,8 +21,8 @@ from faults.works import FLOW_LIMIT, flow_over, plant_named
 from features.store import Store
 from training.registry import Registry
 
-RATE_PER_S = 2_000.0
-"""Records per second of the traffic: slow enough that a worker is in the middle of something for a while."""
+RATE_PER_S, SLOW_PER_S = 2_000.0, 300.0
+"""Records per second: enough work for a worker that is soon killed, and little for faults that take their time."""
 AHEAD = 3_000
 SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": 6_000}
 """Settings that make many small transactions, and short waits for the dead."""
@@ -82,8 +82,9 @@ class Trial:
     right: Outcome | None = None
     """What it must leave behind, where that is not the stage's golden outcome."""
 
-    def begin(self, *, sink: bool = True) -> None:
-        """Let the traffic in, and a sink."""
+    def begin(self, *, sink: bool = True, per_s: float | None = None) -> None:
+        """Let the traffic in, at a pace of its own where given, and a sink."""
+        self.traffic.per_s = per_s or self.traffic.per_s
         self.traffic.start()
         if sink:
             self.sink = self.start("sink")
@@ -143,6 +144,7 @@ class Trial:
     def finish(self, *workers: Running) -> None:
         """Until everything sent is in topics and stores, and all has ended in good order."""
         left = list(workers) or [self.start()]
+        self.traffic.per_s = RATE_PER_S
         until(
             lambda: self.traffic.finished or any(each.ended for each in left),
             "all records done with",

@@ -22,7 +22,9 @@ class Traffic(threading.Thread):
 
     def __init__(self, site: Site, records: Sequence[Sent], *, per_s: float, ahead: int) -> None:
         super().__init__(daemon=True, name=f"traffic-{site.plant.name}")
-        self._site, self.records, self._burst, self._ahead = site, records, max(1, round(per_s * TICK_S)), ahead
+        self._site, self.records, self._ahead = site, records, ahead
+        self.per_s = per_s
+        """Records per second; may be changed while it runs."""
         self.progress = Progress(site.bootstrap, site.plant.name, site.telemetry, site.plant.topics.partitions)
         self.sent = self.done = 0
         self._ends = threading.Event()
@@ -41,7 +43,7 @@ class Traffic(threading.Thread):
     def run(self) -> None:
         while self.done < len(self.records) and not self._ends.is_set():
             if self.sent - self.done < self._ahead:
-                self._send(self.records[self.sent : self.sent + self._burst])
+                self._send(self.records[self.sent : self.sent + max(1, round(self.per_s * TICK_S))])
             self._producer.poll(0)
             self.done = self.progress.done()
             self._ends.wait(TICK_S)

@@ -8,9 +8,7 @@ from itertools import cycle
 import numpy as np
 
 from faults.hooks import LANDED, PRODUCER_STEPS, Fault
-from faults.stage import SMALL_STEPS, Trial
-
-SESSION_S = SMALL_STEPS["session_timeout_ms"] / 1000
+from faults.stage import SLOW_PER_S, Trial
 
 
 def killed_at_random(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
@@ -61,11 +59,11 @@ def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
 
 def zombies(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGSTOP beyond the session time-out while another worker takes over; then it wakes up and goes on."""
-    trial.begin()
+    trial.begin(per_s=SLOW_PER_S)
     landed = 0
     names = cycle("ab")
     first, second = trial.start(name=next(names)), trial.start(name=next(names))
-    while landed < wanted and trial.advance(int(rng.integers(100, 800)), first, second):
+    while landed < wanted and trial.advance(int(rng.integers(50, 300)), first, second):
         first.pause()
         lost_s = time.monotonic()
         in_the_middle = trial.in_the_middle
@@ -79,14 +77,14 @@ def zombies(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
 
 def rebalances(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """Workers join and leave, by turns in good order and by a kill."""
-    trial.begin()
+    trial.begin(per_s=SLOW_PER_S)
     stays = trial.start(name="stays")
     landed = 0
-    while landed < wanted and trial.advance(int(rng.integers(100, 600)), stays):
+    while landed < wanted and trial.advance(int(rng.integers(50, 300)), stays):
         guest = trial.start(name="guest")
         guest.wait_for("state at")
         landed += trial.in_the_middle
-        trial.advance(int(rng.integers(50, 400)), stays, guest)
+        trial.advance(int(rng.integers(50, 300)), stays, guest)
         guest.stop()
         landed += trial.in_the_middle
     trial.finish(stays)

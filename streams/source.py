@@ -175,9 +175,10 @@ class Source:
         if not partitions:
             self._consumer.assign([])
             return
+        # snapshots first: while another worker holds the partitions, what is committed can then only be newer
+        blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         plain = [TopicPartition(p.topic, p.number) for p in partitions]
         committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, ANSWER_S)}
-        blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
         self.states = states
         self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
