@@ -12,8 +12,10 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -148,6 +150,8 @@ def main() -> None:
     """Run it; exit code 1 where a scenario failed."""
     chosen, began = arguments(), time.monotonic()
     enter_namespace()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends with us
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras")
     wanted = [
         (scenario, scenario.full if chosen.full else scenario.default)
         for scenario in SCENARIOS
