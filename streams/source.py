@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, overload
@@ -21,8 +22,9 @@ from streams.batch import Fetch, Partition, RecordBatch
 from streams.decode import Decoder
 from streams.partition import PartitionState
 from streams.restoring import read_snapshots
+from streams.resuming import Input, resume
 from streams.settings import Settings
-from streams.snapshots import restore
+from streams.snapshots import Block
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 0.05
@@ -133,11 +135,6 @@ class Source:
         self._forget()
         consumer.unassign()
 
-    @property
-    def _anew(self) -> str:
-        name, snapshots = self._plant.name, self._plant.topics.snapshots
-        return f"to begin anew at the oldest input, delete the consumer group {name!r} and the topic {snapshots!r}"
-
     def _forget(self) -> None:
         self.epoch += 1
         self.states = {}
@@ -151,33 +148,15 @@ class Source:
             return
         plain = [TopicPartition(p.topic, p.number) for p in partitions]
         committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, 60)}
-        blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
-        states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
+        blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
+        states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
         self.states = states
         self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
 
-    def _state(self, partition: Partition, committed: int, blob: bytes | None) -> PartitionState:
-        state = PartitionState(self._plant, partition, self._decoders[partition.topic])
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=20)
-        if blob is not None:
-            restore(self._plant, state, blob)
-            if committed < state.offset:
-                raise StateError(
-                    f"{partition}: expected the group {self._plant.name!r} to have committed offset {state.offset} or "
-                    f"more, as its snapshot covers, got {committed}: its offsets are gone; {self._anew}"
-                )
-        elif committed > 0 and low > 0:
-            raise StateError(
-                f"{partition}: expected a snapshot, got none, and the input before offset {low} is gone; {self._anew}"
-            )
-        else:
-            state.offset = low
-        if state.offset < low:
-            raise StateError(
-                f"{partition}: expected the input from offset {state.offset} on, the oldest kept is {low}: the topic's "
-                f"retention is shorter than the worker was away; {self._anew}"
-            )
-        state.silent_before = max(committed, state.offset)
+    def _state(self, partition: Partition, committed: int, blocks: dict[int, Block]) -> PartitionState:
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.number), timeout=20)
+        fresh = partial(PartitionState, self._plant, partition, self._decoders[partition.topic])
+        state = resume(self._plant, fresh, blocks, Input(low, high, committed))
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
 
