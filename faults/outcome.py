@@ -22,7 +22,7 @@ from streams.partition import PartitionState
 from streams.reading import committed_records
 from streams.records import AnomalyEvent, FeatureBlock
 from streams.restoring import read_snapshots
-from streams.snapshots import restore, snapshot
+from streams.snapshots import assemble, restore, snapshot
 
 Key = tuple[Any, ...]
 ROW_NUMBERS = (
@@ -139,11 +139,11 @@ def restored_state(site: Site) -> dict[int, bytes]:
     """Newest snapshot, then the input after it: what the next worker would start with, by partition."""
     plant, topic = site.plant, site.plant.topics.telemetry[0]
     partitions = [Partition(topic.name, number) for number in range(plant.topics.partitions)]
-    blobs, log = read_snapshots(site.bootstrap, plant.topics.snapshots, partitions), log_of(site)
+    blocks, log = read_snapshots(site.bootstrap, plant.topics.snapshots, partitions), log_of(site)
     found = {}
     for batch in log:
         state = PartitionState(plant, batch.partition, Decoder(plant, topic))
-        blob = blobs[batch.partition]
+        blob = assemble(blocks[batch.partition])
         if blob is not None:
             restore(plant, state, blob)
         state.add(batch)

@@ -23,5 +23,13 @@ class StateError(HeadraceError):
     """A snapshot cannot be used, or the input it needs is no longer kept by the broker."""
 
 
+class DamagedError(StateError):
+    """A snapshot is not as it was written; the whole input, where it is kept, replaces it."""
+
+
+class FormatError(StateError):
+    """Something was written in a format that this version does not know; it is whole, and must be left as it is."""
+
+
 class ServiceError(HeadraceError):
     """A service (Kafka, Redis, an embedded one) cannot be reached or started; the text says what to do."""

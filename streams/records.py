@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import HeadraceError
+from features.formats import Version, reader
 
 FEATURES_FORMAT = 1
 EVENT_FORMAT = 1
@@ -45,13 +46,17 @@ class FeatureBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def decode(cls, value: bytes) -> FeatureBlock:
-        """Raises HeadraceError where the bytes are no block of a known format."""
+        """The block of a record.
+
+        Raises:
+            FormatError: it is of a format that this version does not know; whoever reads on would lose it.
+            HeadraceError: the bytes are no block.
+        """
         try:
-            block = _unpack(value)
+            version = _unpack_version(value).format
+            block = reader(_BLOCKS, version, "features record")(value)
         except msgspec.MsgspecError as error:
             raise HeadraceError(f"features record: expected a feature block, got {error}") from error
-        if block.format != FEATURES_FORMAT:
-            raise HeadraceError(f"features record: expected format {FEATURES_FORMAT}, got {block.format}")
         n = len(block.machine_ids)
         sizes = [len(getattr(block, name)) for name in _TIMES]
         if not n or set(sizes) != {8 * n} or len(block.values) % (4 * n):
@@ -104,14 +109,17 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def decode(cls, value: bytes) -> AnomalyEvent:
-        """Raises HeadraceError where the bytes are no event of a known format."""
+        """The event of a record.
+
+        Raises:
+            FormatError: it is of a format that this version does not know.
+            HeadraceError: the bytes are no event.
+        """
         try:
-            event = _event(value)
+            version = _event_version(value).format
+            return reader(_EVENTS, version, "events record")(value)
         except msgspec.MsgspecError as error:
             raise HeadraceError(f"events record: expected an anomaly event, got {error}") from error
-        if event.format != EVENT_FORMAT:
-            raise HeadraceError(f"events record: expected format {EVENT_FORMAT}, got {event.format}")
-        return event
 
 
 def event_id(machine_id: str, rule: str, onset_ms: int) -> str:
@@ -121,5 +129,8 @@ def event_id(machine_id: str, rule: str, onset_ms: int) -> str:
 
 _TIMES = ("window_start_ms", "window_end_ms", "created_ms", "first_offset", "last_offset")
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(FeatureBlock).decode
-_event = msgspec.json.Decoder(AnomalyEvent).decode
+_unpack_version = msgspec.msgpack.Decoder(Version).decode
+_event_version = msgspec.json.Decoder(Version).decode
+_BLOCKS = {1: msgspec.msgpack.Decoder(FeatureBlock).decode}
+_EVENTS = {1: msgspec.json.Decoder(AnomalyEvent).decode}
+"""Readers by format."""

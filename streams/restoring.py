@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from features.errors import ServiceError
 from streams.batch import Partition
-from streams.snapshots import Block, assemble
+from streams.snapshots import Block
 
+log = logging.getLogger(__name__)
+UNREADABLE = {"_BAD_MSG", "_BAD_COMPRESSION"}
+"""The client's words for a batch that is not as it was written."""
 LONGEST_WAIT_S = 60.0
 """A dead worker's open transaction hides what was committed behind it, until the broker aborts it (10 s)."""
+Blocks = dict[int, Block]
+"""Newest blocks of a partition's snapshots, by their number."""
 
 
-def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> dict[Partition, bytes | None]:
-    """The newest snapshot of each partition; None where there is none. Blocks until the log's end is stable.
+def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> dict[Partition, Blocks]:
+    """The newest blocks of each partition; none where there is no snapshot. Blocks until the log's end is stable.
+
+    Of a log that is damaged in the middle, the blocks before: an older snapshot is as good, only longer to replay.
 
     Raises:
         ServiceError: the end was not reached in time.
-        StateError: a snapshot is damaged.
         KafkaException: the broker failed.
     """
     numbers = sorted({partition.number for partition in partitions})
-    blocks: dict[Partition, dict[int, Block]] = {partition: {} for partition in partitions}
+    blocks: dict[Partition, Blocks] = {partition: {} for partition in partitions}
     reader = _reader(bootstrap)
     try:
         ends = _ends(bootstrap, topic, numbers)
         waiting = {number: end for number, (begin, end) in ends.items() if end > begin}
         reader.assign([TopicPartition(topic, number, ends[number][0]) for number in waiting])
+        given_up: set[int] = set()
         deadline = time.monotonic() + LONGEST_WAIT_S
         while waiting:
             if time.monotonic() > deadline:
@@ -36,23 +45,44 @@ def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> d
                     f"{topic}: expected to read to {waiting} in {LONGEST_WAIT_S:.0f} s, did not get there"
                 )
             for record in reader.consume(1000, 0.2):
-                if record.error():
-                    raise KafkaException(record.error())
-                _keep(record, blocks)
+                if not record.error():
+                    _keep(record, blocks)
+                elif record.partition() not in given_up:
+                    _give_up(reader, record)
+                    given_up.add(record.partition())
+            waiting = {number: end for number, end in waiting.items() if number not in given_up}
             at = reader.position([TopicPartition(topic, number) for number in waiting])
             waiting = {tp.partition: waiting[tp.partition] for tp in at if tp.offset < waiting[tp.partition]}
     finally:
         reader.close()
-    return {partition: assemble(found) for partition, found in blocks.items()}
+    return blocks
 
 
-def _keep(record: object, blocks: dict[Partition, dict[int, Block]]) -> None:
-    key, value = record.key(), record.value()  # type: ignore[attr-defined]
-    source, _, number = key.decode().rpartition("/")
-    partition = Partition(source, record.partition())  # type: ignore[attr-defined]
-    if partition in blocks and value is not None:
-        headers = dict(record.headers())  # type: ignore[attr-defined]
-        blocks[partition][int(number)] = Block(int(number), int(headers["count"]), int(headers["offset"]), value)
+def _give_up(reader: Consumer, record: Any) -> None:
+    """Read a partition no further whose bytes are not as they were written.
+
+    Raises:
+        KafkaException: it is another error.
+    """
+    error, where = record.error(), TopicPartition(record.topic() or "", record.partition())
+    if error.name() not in UNREADABLE:
+        raise KafkaException(error)
+    reader.pause([where])  # behind such a batch the client takes anything for a batch
+    log.error("%s[%d]: %s; used up to there, until the topic is deleted", where.topic, where.partition, error.str())
+
+
+def _keep(record: Any, blocks: dict[Partition, Blocks]) -> None:
+    try:
+        source, _, number = record.key().decode().rpartition("/")
+        headers = dict(record.headers())
+        block = Block(int(number), int(headers["count"]), int(headers["offset"]), record.value())
+    except (AttributeError, TypeError, KeyError, ValueError):
+        where = (record.topic(), record.partition(), record.offset())
+        log.error("%s[%d] at %d: expected a block of a snapshot, got something else; left alone", *where)
+        return
+    partition = Partition(source, record.partition())
+    if partition in blocks and block.value is not None:
+        blocks[partition][block.number] = block
 
 
 def _reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
@@ -63,6 +93,7 @@ def _reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
             "enable.auto.commit": False,
             "isolation.level": isolation,
             "auto.offset.reset": "earliest",
+            "check.crcs": True,  # else what the disk has changed may stall the reader without a word
             "fetch.queue.backoff.ms": 20,
         }
     )

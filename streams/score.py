@@ -9,13 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.samples import Ints, Rows
 from features.schema import FeatureSet
 from streams.batch import Output, Windows
 from streams.records import AnomalyEvent, event_id
 from training.bundle import Bundle
-from training.registry import Promotion, Registry
+from training.registry import Promotion, Registry, Stamp
 from training.scoring import Scorer
 
 log = logging.getLogger(__name__)
@@ -33,31 +34,83 @@ class Judged(NamedTuple):
 
 
 class Scoring:
-    """Holds the champions in memory and follows the registry."""
+    """Holds the champions in memory and follows the registry.
+
+    A promotion whose bundle is missing, changed, of another format, scope or feature set, or no model that scores, is
+    refused: loudly, and as if it had never been made, so that it makes no difference whether a worker was running or
+    starting. What has been verified once is held by its content; what becomes of its files then does not matter. An
+    error after that, while scoring, has nothing to do with the bundle: it ends the worker, and nothing uncommitted is
+    seen. To go on without the score would lose events, and nobody could tell which.
+    """
 
     def __init__(self, plant: Plant, registry: Path) -> None:
         self._plant, self._registry = plant, Registry(registry)
-        self._stamp: object = None
+        self._stamp: Stamp = ()
         self._champions: dict[str, list[Promotion]] = {}
-        self._ready: dict[str, tuple[Bundle, Scorer]] = {}
+        self._ready: dict[tuple[str, str], tuple[Bundle, Scorer]] = {}
+        """By scope and hash."""
+        self._refused: dict[tuple[str, str], Stamp] = {}
+        """By scope and hash: what the bundle looked like."""
         self._feature_sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
         self._ids = [machine.id for machine in plant.machines]
 
     def refresh(self) -> bool:
-        """Take over promotions made since the last call; True where there were any."""
+        """Take over what has changed in the registry since the last call, or was mended; True where anything was.
+
+        Raises:
+            BundleError: at the first call, the promotions cannot be read; later ones go on with those that are known.
+        """
         stamp = self._registry.stamp()
-        if stamp == self._stamp:
+        mended = any(self._registry.stamp(name) != looked for (_, name), looked in self._refused.items())
+        if stamp == self._stamp and not mended:
             return False
-        every = self._registry.champions()
-        champions = {scope: every[scope] for scope in every if scope.partition("/")[0] in self._feature_sets}
-        hashes = {promotion.bundle_hash for history in champions.values() for promotion in history}
-        for bundle_hash in hashes - set(self._ready):
-            bundle = self._registry.get(bundle_hash)
-            bundle.require(self._feature_sets[bundle.card.machine_class])
-            self._ready[bundle_hash] = bundle, bundle.scorer()
-        self._champions, self._stamp = champions, stamp
-        log.info("champions: %s", {scope: history[-1].bundle_hash[:12] for scope, history in champions.items()})
+        try:
+            promotions = self._promotions(stamp)
+        except BundleError as error:
+            if not self._stamp:
+                raise
+            log.error("%s; going on with the champions as they were", error)
+            self._stamp = stamp
+            return False
+        self._stamp, self._refused = stamp, {}
+        standing = {scope: self._standing(scope, history) for scope, history in promotions.items()}
+        self._champions = {scope: history for scope, history in standing.items() if history}
+        used = {(scope, promotion.bundle_hash) for scope, history in standing.items() for promotion in history}
+        self._ready = {key: self._ready[key] for key in used}
+        log.info("champions: %s", {scope: history[-1].bundle_hash[:12] for scope, history in self._champions.items()})
         return True
+
+    def _promotions(self, stamp: Stamp) -> dict[str, list[Promotion]]:
+        """Those of this plant's classes."""
+        if self._champions and stamp == Registry.EMPTY:
+            raise BundleError(f"{self._registry.root}: expected the promotions that were there, got none")
+        every = self._registry.champions()
+        return {scope: every[scope] for scope in every if scope.partition("/")[0] in self._feature_sets}
+
+    def _standing(self, scope: str, history: list[Promotion]) -> list[Promotion]:
+        """Of each effective time the last promotion that is not refused."""
+        found: dict[int, Promotion] = {}
+        for promotion in reversed(history):
+            if promotion.effective_at_ms not in found and self._is_ready(scope, promotion.bundle_hash):
+                found[promotion.effective_at_ms] = promotion
+        if not found:
+            without = "its class's champion scores it" if "/" in scope else "its windows are not scored"
+            log.error("%s: no promotion can be used: %s", scope, without)
+        return [found[since_ms] for since_ms in sorted(found)]
+
+    def _is_ready(self, scope: str, bundle_hash: str) -> bool:
+        """In memory already, or else verified and loaded now."""
+        key = scope, bundle_hash
+        if key in self._ready or key in self._refused:
+            return key in self._ready
+        looked = self._registry.stamp(bundle_hash)  # before it is read: a change from here on is seen as one
+        try:
+            bundle = self._registry.get_for(scope, bundle_hash, self._feature_sets[scope.partition("/")[0]])
+            self._ready[key] = bundle, bundle.scorer()
+        except HeadraceError as error:
+            self._refused[key] = looked
+            log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
+        return key in self._ready
 
     def events(self, windows: list[Windows], topic: str) -> list[Output]:
         """The anomaly events of some windows, in their order. Windows of classes without a champion have none."""
@@ -77,7 +130,7 @@ class Scoring:
         for index in np.unique(rows.machine).tolist():
             scope = f"{class_name}/{self._ids[index]}"
             if scope in own:
-                mine = rows.machine == index
+                mine = (rows.machine == index) & (rows.end_ms >= self._champions[scope][0].effective_at_ms)
                 rest &= ~mine
                 judged += self._by_time(scope, rows, np.flatnonzero(mine))
         return judged + self._by_time(class_name, rows, np.flatnonzero(rest))
@@ -90,7 +143,7 @@ class Scoring:
         term = np.searchsorted(since, rows.end_ms[which], "right") - 1
         judged = []
         for i in np.unique(term[term >= 0]).tolist():
-            bundle, scorer = self._ready[history[i].bundle_hash]
+            bundle, scorer = self._ready[scope, history[i].bundle_hash]
             mine = which[term == i]
             judged.append(Judged(bundle, mine, scorer(rows.values[mine])))
         return judged

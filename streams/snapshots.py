@@ -2,6 +2,9 @@
 
 A snapshot is written in the transaction that commits the offset it covers, so a restored state plus the records from
 that offset on is the state that was lost.
+
+Its blocks joined are a digest of all the rest, the length of a header, the header (a msgpack map with a `format`), and
+what that format says. The first three are the same in every format: what is newer is told from what is damaged.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.errors import StateError
+from features.errors import DamagedError, StateError
+from features.formats import Version, reader
 from features.plant import Plant
 from features.schema import FeatureSet
 from streams.batch import Output
@@ -23,6 +27,7 @@ from streams.partition import PartitionState
 FORMAT = 1
 BLOCK_BYTES = 900_000
 _DIGEST_BYTES = 16
+_SIZE_BYTES = 4
 
 
 class _Array(msgspec.Struct, frozen=True):
@@ -62,7 +67,7 @@ def snapshot(plant: Plant, state: PartitionState) -> list[Output]:
         classes[name] = _ClassPart(FeatureSet.of(plant, name).version, ids, described)
         buffers += [array.tobytes() for array in arrays.values()]
     header = msgspec.msgpack.encode(_Header(FORMAT, state.offset, classes))
-    body = b"".join((len(header).to_bytes(4, "little"), header, *buffers))
+    body = b"".join((len(header).to_bytes(_SIZE_BYTES, "little"), header, *buffers))
     blob = _digest(body) + body
     count = -(-len(blob) // BLOCK_BYTES)
     headers = [("count", str(count).encode()), ("offset", str(state.offset).encode())]
@@ -82,45 +87,58 @@ def assemble(blocks: Mapping[int, Block]) -> bytes | None:
     """The newest snapshot from the newest block of each index; None where there is none.
 
     Raises:
-        StateError: blocks are missing (the topic was damaged: it is written in transactions only).
+        DamagedError: blocks are missing (the topic was damaged: it is written in transactions only).
     """
-    if 0 not in blocks:
+    if not blocks:
         return None
+    if 0 not in blocks:
+        raise DamagedError(f"snapshot: expected its first block, got blocks {sorted(blocks)}")
     first = blocks[0]
-    parts = [blocks.get(i) for i in range(first.of)]
-    if any(part is None or part.offset != first.offset for part in parts):
-        raise StateError(f"snapshot at offset {first.offset}: expected {first.of} blocks of it, got others")
-    return b"".join(part.value for part in parts if part is not None)
+    parts = [block for number, block in sorted(blocks.items()) if number < first.of and block.offset == first.offset]
+    if len(parts) != first.of:
+        raise DamagedError(f"snapshot at offset {first.offset}: expected {first.of} blocks of it, got {len(parts)}")
+    return b"".join(part.value for part in parts)
 
 
 def restore(plant: Plant, state: PartitionState, blob: bytes) -> None:
     """Make a fresh state that of the snapshot.
 
     Raises:
-        StateError: unknown format, damaged, or made for another feature set.
+        DamagedError: it is not as it was written.
+        FormatError: unknown format.
+        StateError: made for another feature set.
     """
     digest, body = blob[:_DIGEST_BYTES], blob[_DIGEST_BYTES:]
     if _digest(body) != digest:
-        raise StateError(f"snapshot of {state.partition}: expected it as it was written, got {len(blob)} other bytes")
+        raise DamagedError(f"snapshot of {state.partition}: expected it as it was written, got {len(blob)} other bytes")
+    size = int.from_bytes(body[:_SIZE_BYTES], "little")
+    header = body[_SIZE_BYTES : _SIZE_BYTES + size]
     try:
-        size = int.from_bytes(body[:4], "little")
-        header = msgspec.msgpack.decode(body[4 : 4 + size], type=_Header)
+        version = msgspec.msgpack.decode(header, type=Version).format
+        read = reader(_READERS, version, f"snapshot of {state.partition}")
+        read(plant, state, header, body[_SIZE_BYTES + size :])
     except msgspec.MsgspecError as error:
-        raise StateError(f"snapshot of {state.partition}: expected a snapshot header, got {error}") from error
-    if header.format != FORMAT:
-        raise StateError(f"snapshot of {state.partition}: expected format {FORMAT}, got {header.format}")
-    at, index = 4 + size, {machine.id: i for i, machine in enumerate(plant.machines)}
+        raise DamagedError(f"snapshot of {state.partition}: expected a header, got {error}") from error
+
+
+def _restore_1(plant: Plant, state: PartitionState, encoded: bytes, buffers: bytes) -> None:
+    header = msgspec.msgpack.decode(encoded, type=_Header)
+    at, index = 0, {machine.id: i for i, machine in enumerate(plant.machines)}
     for name, part in header.classes.items():
         arrays: dict[str, NDArray[np.generic]] = {}
         for array in part.arrays:
             length = int(np.prod(array.shape, dtype=np.int64))
-            arrays[array.name] = np.frombuffer(body, array.dtype, length, at).reshape(array.shape)
+            arrays[array.name] = np.frombuffer(buffers, array.dtype, length, at).reshape(array.shape)
             at += length * np.dtype(array.dtype).itemsize
         if name in state.classes:
             _check_feature_set(plant, state, name, part.feature_set)
             machines = np.array([index.get(machine_id, -1) for machine_id in part.machine_ids], np.int64)
             state.classes[name].load(arrays, machines)
     state.offset = header.offset
+
+
+_READERS = {1: _restore_1}
+"""By format: (plant, fresh state, header, buffers)."""
 
 
 def _digest(body: bytes) -> bytes:

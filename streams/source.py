@@ -7,13 +7,16 @@ the committed offset.
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, overload
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.errors import ServiceError, StateError
 from features.plant import Plant
@@ -21,13 +24,14 @@ from streams.batch import Fetch, Partition, RecordBatch
 from streams.decode import Decoder
 from streams.partition import PartitionState
 from streams.passing import passes
-from streams.restoring import read_snapshots
+from streams.restoring import Blocks, read_snapshots
+from streams.resuming import Input, resume
 from streams.settings import Settings
-from streams.snapshots import restore
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 0.05
 """How long a fetch waits for its first record."""
+FENCED_AGAIN_S = 60.0
 ANSWER_S = 10.0
 """Longest wait for an answer of the broker while state is rebuilt."""
 
@@ -43,6 +47,8 @@ class Source:
         self.epoch = 0
         """Raised whenever ownership or state starts anew."""
         self._recover = False
+        self._fenced_s = -FENCED_AGAIN_S
+        self._swapping = threading.Lock()
         self._failure: BaseException | None = None
         self._consumer: Any = None
 
@@ -89,7 +95,12 @@ class Source:
             self._recover = self._recover or bool(records)
             return Fetch(self.epoch)
         if any(map(Message.error, records)):
-            records = [record for record in records if not _is_error(record)]
+            errors = [record.error() for record in records if record.error()]
+            if any(map(_is_fatal, errors)):
+                self._join_anew(errors[-1])
+                return Fetch(self.epoch)
+            records = [record for record in records if not record.error()]
+            log.warning("%s", errors[0].str())
         return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
 
     def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
@@ -108,7 +119,8 @@ class Source:
 
     def group(self) -> Any:
         """The group's metadata, generation included, for the transaction. May be called from any thread."""
-        return self._consumer.consumer_group_metadata()
+        with self._swapping:
+            return self._consumer.consumer_group_metadata()
 
     def recover(self) -> None:
         """Forget all state and go back to what is committed, at the next fetch. May be called from any thread."""
@@ -125,6 +137,25 @@ class Source:
         """Records that are there and not yet taken in, as of the last fetch; asks nobody."""
         ends = {p: self._consumer.get_watermark_offsets(TopicPartition(*p), cached=True)[1] for p in self.states}
         return {p: max(0, end - self.states[p].offset) for p, end in ends.items()}
+
+    def _join_anew(self, error: KafkaError) -> None:
+        """Another member has our name. A restarted broker may have taken our own second try to join for one.
+
+        Raises:
+            ServiceError: it is not the first time in a while, so there really is another.
+        """
+        if time.monotonic() - self._fenced_s < FENCED_AGAIN_S:
+            name = self._settings.worker
+            raise ServiceError(
+                f"worker {name}: expected to be the only one of its name, got {error.str()}; give each its own --worker"
+            )
+        log.warning("%s; joining the group anew", error.str())
+        self._fenced_s = time.monotonic()
+        self._forget()
+        with self._swapping:
+            old = self._consumer
+            self.start()
+            old.close()
 
     def _raise_failure(self) -> None:
         if self._failure:
@@ -159,11 +190,6 @@ class Source:
         self._forget()
         consumer.unassign()
 
-    @property
-    def _anew(self) -> str:
-        name, snapshots = self._plant.name, self._plant.topics.snapshots
-        return f"to begin anew at the oldest input, delete the consumer group {name!r} and the topic {snapshots!r}"
-
     def _forget(self) -> None:
         self.epoch += 1
         self.states = {}
@@ -176,37 +202,17 @@ class Source:
             self._consumer.assign([])
             return
         # snapshots first: while another worker holds the partitions, what is committed can then only be newer
-        blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
+        blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         plain = [TopicPartition(p.topic, p.number) for p in partitions]
         committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, ANSWER_S)}
-        states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
+        states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
         self.states = states
         self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
 
-    def _state(self, partition: Partition, committed: int, blob: bytes | None) -> PartitionState:
-        state = PartitionState(self._plant, partition, self._decoders[partition.topic])
-        low, _ = self._consumer.get_watermark_offsets(
-            TopicPartition(partition.topic, partition.number), timeout=ANSWER_S
-        )
-        if blob is not None:
-            restore(self._plant, state, blob)
-            if committed < state.offset:
-                raise StateError(
-                    f"{partition}: expected the group {self._plant.name!r} to have committed offset {state.offset} or "
-                    f"more, as its snapshot covers, got {committed}: its offsets are gone; {self._anew}"
-                )
-        elif committed > 0 and low > 0:
-            raise StateError(
-                f"{partition}: expected a snapshot, got none, and the input before offset {low} is gone; {self._anew}"
-            )
-        else:
-            state.offset = low
-        if state.offset < low:
-            raise StateError(
-                f"{partition}: expected the input from offset {state.offset} on, the oldest kept is {low}: the topic's "
-                f"retention is shorter than the worker was away; {self._anew}"
-            )
-        state.silent_before = max(committed, state.offset)
+    def _state(self, partition: Partition, committed: int, blocks: Blocks) -> PartitionState:
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=ANSWER_S)
+        fresh = partial(PartitionState, self._plant, partition, self._decoders[partition.topic])
+        state = resume(self._plant, fresh, blocks, Input(low, high, committed))
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
 
@@ -251,11 +257,5 @@ def _offsets(messages: list[Message]) -> np.ndarray[tuple[int], np.dtype[np.int6
     return np.fromiter(map(Message.offset, messages), np.int64, n)
 
 
-def _is_error(record: Message) -> bool:
-    error = record.error()
-    if error is None:
-        return False
-    if error.fatal():
-        raise KafkaException(error)
-    log.warning("%s", error.str())
-    return True
+def _is_fatal(error: KafkaError) -> bool:
+    return bool(error.fatal() or error.code() == KafkaError._FATAL)

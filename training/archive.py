@@ -7,6 +7,8 @@ import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,25 +51,27 @@ def unpack(archive: bytes) -> Any:
         BundleError: the archive holds anything but built-in layers of the allow-list.
     """
     check(archive)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _expected("a model that Keras can read"):
         path = Path(folder) / "model.keras"
         path.write_bytes(archive)
-        try:
-            return runtime.keras().saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, KeyError, OSError) as error:
-            raise BundleError(f"model.keras: expected a model that Keras can read, got {error}") from error
+        return runtime.keras().saving.load_model(path, compile=False, safe_mode=True)
 
 
 def check(archive: bytes) -> None:
     """Raises BundleError where the configuration names a class or an activation beyond the allow-list."""
-    _check(json.loads(_members(archive)["config.json"]))
+    with _expected("a configuration"):
+        _check(json.loads(_members(archive)["config.json"]))
 
 
 def digest(archive: bytes) -> str:
-    """sha256 of architecture and weights; what Keras adds on saving (dates, addresses) does not count."""
+    """sha256 of architecture and weights; what Keras adds on saving (dates, addresses) does not count.
+
+    Raises:
+        BundleError: it is no Keras archive, or its weights are not plain arrays in HDF5.
+    """
     members = _members(archive)
     found = hashlib.sha256(json.dumps(_content(json.loads(members["config.json"])), sort_keys=True).encode())
-    with h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as weights:
+    with _expected("weights in HDF5"), h5py.File(io.BytesIO(members["model.weights.h5"]), "r") as weights:
         for name, dataset in sorted(_datasets(weights)):
             found.update(f"{name} {dataset.dtype.str} {dataset.shape} ".encode())
             found.update(dataset[()].tobytes())
@@ -75,17 +79,30 @@ def digest(archive: bytes) -> str:
 
 
 def _members(archive: bytes) -> dict[str, bytes]:
+    with _expected("a Keras archive"), zipfile.ZipFile(io.BytesIO(archive)) as file:
+        names = file.namelist()
+        if set(names) != MEMBERS or len(names) != len(MEMBERS):
+            raise BundleError(f"model.keras: expected the members {sorted(MEMBERS)}, got {sorted(names)}")
+        size = sum(member.file_size for member in file.infolist())
+        if size > LARGEST:
+            raise BundleError(f"model.keras: expected at most {LARGEST} bytes unpacked, got {size}")
+        return {name: file.read(name) for name in names}
+
+
+@contextmanager
+def _expected(what: str) -> Iterator[None]:
+    """Whatever a reader makes of bytes that are no model becomes one sentence."""
     try:
-        with zipfile.ZipFile(io.BytesIO(archive)) as file:
-            names = file.namelist()
-            if set(names) != MEMBERS or len(names) != len(MEMBERS):
-                raise BundleError(f"model.keras: expected the members {sorted(MEMBERS)}, got {sorted(names)}")
-            size = sum(member.file_size for member in file.infolist())
-            if size > LARGEST:
-                raise BundleError(f"model.keras: expected at most {LARGEST} bytes unpacked, got {size}")
-            return {name: file.read(name) for name in names}
-    except zipfile.BadZipFile as error:
-        raise BundleError(f"model.keras: expected a Keras archive, got {error}") from error
+        yield
+    except BundleError:
+        raise
+    except Exception as error:  # zip, JSON, HDF5 and Keras have no one base for what odd bytes make them raise
+        raise BundleError(f"model.keras: expected {what}, got {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What a library found, as far as a sentence can hold it."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _datasets(weights: h5py.File) -> list[tuple[str, h5py.Dataset]]:
@@ -102,6 +119,11 @@ def _datasets(weights: h5py.File) -> list[tuple[str, h5py.Dataset]]:
             elif item.external or item.is_virtual:
                 raise BundleError(
                     f"model.keras: expected weights in the file itself, got outside data at {path}/{name}"
+                )
+            elif item.dtype.kind not in "fiu" or item.nbytes > LARGEST:
+                raise BundleError(
+                    f"model.keras: expected numbers of at most {LARGEST} bytes, got {item.nbytes} of {item.dtype} at "
+                    f"{path}/{name}"
                 )
             else:
                 found.append((f"{path}/{name}", item))

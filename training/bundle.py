@@ -11,8 +11,6 @@ the manifest alone.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,12 +21,14 @@ import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
+from features import formats
 from features.errors import BundleError, FeatureSetMismatchError
 from features.schema import FeatureSet
 from training import archive, networks, runtime
 from training.detectors.autoencoder import Dense
 from training.detectors.base import Detector
 from training.explain import Explainer
+from training.files import put_folder, turn
 from training.scaler import Scaler
 from training.scoring import Scorer
 
@@ -109,12 +109,11 @@ class Bundle:
             BundleError: files are missing, extra or changed, the format is unknown, or the name is not the content's.
         """
         folder = Path(folder)
-        files = _verified(folder)
-        bundle = cls(_card(folder, files["bundle.json"]), files["model.keras"])
-        archive.check(bundle.archive)
-        if bundle.hash != folder.name:
-            raise BundleError(f"{folder}: expected content of the hash that names the folder, got {bundle.hash}")
-        return bundle
+        try:
+            read = formats.reader(_READERS, _version(folder), f"bundle {folder}", BundleError)
+            return read(folder)
+        except OSError as error:
+            raise BundleError(f"{folder}: expected a bundle's folder that can be read, got {error.strerror}") from error
 
     @cached_property
     def hash(self) -> str:
@@ -130,24 +129,20 @@ class Bundle:
         return card.machine_class if card.machine_id is None else f"{card.machine_class}/{card.machine_id}"
 
     def save(self, root: str | Path) -> Path:
-        """Write `<root>/<hash>` and return it. After a crash the folder is there as a whole, or not at all."""
+        """Write `<root>/<hash>` and return it; one that is there already is mended where it does not verify.
+
+        After a crash the folder is there as a whole, or not at all; what was left half done goes with the next save.
+        """
         folder = Path(root) / self.hash
-        if folder.exists():
-            return folder
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with turn(folder.parent):
+            if not _is_whole(folder):
+                put_folder(folder, self._files())
+        return folder
+
+    def _files(self) -> dict[str, bytes]:
         files = {"model.keras": self.archive, "bundle.json": msgspec.json.format(msgspec.json.encode(self.card))}
         manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        files["manifest.json"] = msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as staging:
-            for name, content in files.items():
-                _write(Path(staging) / name, content)
-            Path(staging).chmod(0o755)
-            try:
-                Path(staging).rename(folder)
-            except OSError:
-                if not folder.exists():  # else somebody has saved the same bundle meanwhile
-                    raise
-        return folder
+        return files | {"manifest.json": msgspec.json.format(msgspec.json.encode(manifest, order="sorted"))}
 
     def require(self, feature_set: FeatureSet) -> None:
         """Raises FeatureSetMismatchError where the bundle was made for other features."""
@@ -158,8 +153,25 @@ class Bundle:
             )
 
     def scorer(self) -> Scorer:
-        """A new compiled scorer: (n, features of the set) float32 to (n,) float32. Imports TensorFlow."""
-        return Scorer(self._model, self.card.scaler, self._columns)
+        """A new compiled scorer: (n, features of the set) float32 to (n,) float32. Imports TensorFlow.
+
+        It has scored a window of missing values before it is given away: as it computes one shape without branches, a
+        model that cannot score fails here and not in the middle of the work.
+
+        Raises:
+            BundleError: the model cannot be opened, or cannot score.
+        """
+        try:
+            scorer = Scorer(self._model, self.card.scaler, self._columns)
+            (score,) = scorer(np.full((1, len(self.card.features)), np.nan, np.float32)).tolist()
+        except BundleError:
+            raise
+        except Exception as error:  # TensorFlow has no one base for what it finds wrong with a model
+            found = archive.first_line(error)
+            raise BundleError(f"bundle {self.hash[:12]}: expected a model that scores, got {found}") from error
+        if not np.isfinite(score):
+            raise BundleError(f"bundle {self.hash[:12]}: expected a score of a window without values, got {score}")
+        return scorer
 
     def explainer(self) -> Explainer:
         """(n, features of the set) to (n, inputs): what each input adds to the score."""
@@ -205,16 +217,42 @@ def bundle_from_dense(
     return Bundle(card, archive.pack(model))
 
 
+def _version(folder: Path) -> int:
+    """The format, which says how all the rest is to be read: looked at first, and trusted for nothing else."""
+    path = folder / "bundle.json"
+    if path.is_symlink() or not path.is_file():
+        raise BundleError(f"{folder}: expected a bundle's folder with the files {sorted(FILES)}, got no bundle.json")
+    return _decode(path, _content(path), formats.Version).format
+
+
+def _load_1(folder: Path) -> Bundle:
+    files = _verified(folder)
+    bundle = Bundle(_card(folder / "bundle.json", files["bundle.json"]), files["model.keras"])
+    archive.check(bundle.archive)
+    if bundle.hash != folder.name:
+        raise BundleError(f"{folder}: expected content of the hash that names the folder, got {bundle.hash}")
+    return bundle
+
+
+_READERS = {1: _load_1}
+"""By format."""
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        Bundle.load(folder)
+    except BundleError:
+        return False
+    return True
+
+
 def _verified(folder: Path) -> dict[str, bytes]:
     """Contents of the files, each as the manifest says, and no others."""
-    try:
-        names = {path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
-        everything = {path.name for path in folder.iterdir()}
-        if not names == everything == FILES:
-            raise BundleError(f"{folder}: expected the files {sorted(FILES)}, got {sorted(everything)}")
-        files = {name: (folder / name).read_bytes() for name in FILES}
-    except OSError as error:
-        raise BundleError(f"{folder}: expected a bundle's folder, got {error.strerror}") from error
+    everything = set(folder.iterdir())
+    names = {path.name for path in everything if path.is_file() and not path.is_symlink()}
+    if not names == {path.name for path in everything} == FILES:
+        raise BundleError(f"{folder}: expected the files {sorted(FILES)}, got {sorted(p.name for p in everything)}")
+    files = {name: _content(folder / name) for name in FILES}
     manifest = _decode(folder / "manifest.json", files.pop("manifest.json"), dict[str, str])
     for name, content in files.items():
         found = hashlib.sha256(content).hexdigest()
@@ -223,11 +261,14 @@ def _verified(folder: Path) -> dict[str, bytes]:
     return files
 
 
-def _card(folder: Path, content: bytes) -> Card:
-    path = folder / "bundle.json"
-    version = _decode(path, content, dict[str, Any]).get("format")
-    if version != FORMAT:
-        raise BundleError(f"{path}: expected format {FORMAT}, got {version}")
+def _content(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > archive.LARGEST:
+        raise BundleError(f"{path}: expected at most {archive.LARGEST} bytes, got {size}")
+    return path.read_bytes()
+
+
+def _card(path: Path, content: bytes) -> Card:
     card = _decode(path, content, Card)
     if not len(card.inputs) == len(card.scaler.centre) == len(card.scaler.gain) or set(card.inputs) - set(
         card.features
@@ -241,10 +282,3 @@ def _decode(path: Path, content: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(content, type=kind)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{path}: expected a bundle's description, got {error}") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from features.errors import BundleError
 from features.plant import Plant
 from features.schema import FeatureSet
 from training.registry import Registry
@@ -150,9 +151,13 @@ def list_(home: str) -> None:
     champions = {scope: store.champion(scope) for scope in store.champions()}
     table = Table("bundle", "kind", "serves", "θ", "trained on", "champion of")
     for name in store.hashes():
-        card = store.get(name).card
-        span = "–" if card.trained_on_ms is None else " to ".join(_day(ms) for ms in card.trained_on_ms)
         scopes = ", ".join(scope for scope, champion in champions.items() if champion == name)
+        try:
+            card = store.get(name).card
+        except BundleError as error:
+            table.add_row(name[:12], "refused", str(error), "", "", scopes)
+            continue
+        span = "–" if card.trained_on_ms is None else " to ".join(_day(ms) for ms in card.trained_on_ms)
         serves = card.machine_class if card.machine_id is None else f"{card.machine_class}/{card.machine_id}"
         table.add_row(name[:12], card.kind, serves, f"{card.threshold:.4g}", span, scopes)
     console.print(table)

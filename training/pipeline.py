@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from features.errors import HeadraceError
+from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
 from training import dataset, report
@@ -23,6 +24,7 @@ from training.judge import Metrics, Scored, judge, objection, worthless
 from training.labels import Fault
 from training.registry import Registry
 
+log = logging.getLogger(__name__)
 NEWEST = 0.25
 """Part of the windows, by time, that nothing is learned from: they judge."""
 FEWEST_FAULTS = 5
@@ -134,12 +136,16 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
 
 
 def _champion(registry: Registry, scope: str, later: Dataset) -> dict[str, Scored]:
-    """The bundle in use, unless there is none or it was made for other features."""
+    """The bundle in use, unless there is none, or it cannot be used, as when it was made for other features."""
     found = registry.champion(scope)
-    bundle = registry.get(found) if found else None
-    if bundle is None or bundle.card.feature_set != later.feature_set.version:
+    try:
+        bundle = registry.get(found) if found else None
+        if bundle is None or bundle.card.feature_set != later.feature_set.version:
+            return {}
+        return {"champion": Scored(bundle.scorer()(later.values), bundle.card.threshold)}
+    except BundleError as error:
+        log.warning("%s: judged without its champion: %s", scope, error)
         return {}
-    return {"champion": Scored(bundle.scorer()(later.values), bundle.card.threshold)}
 
 
 def _scope(plan: Plan) -> str:

@@ -9,19 +9,21 @@ a change, never in between; writers take turns by a lock. After a crash the last
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from features import formats
 from features.errors import BundleError
 from features.schema import FeatureSet
-from training.bundle import Bundle
+from training.bundle import FILES, Bundle
+from training.files import put_file, turn
 
 FORMAT = 1
+Stamp = tuple[tuple[int, int, int] | None, ...]
+"""Of files: which, changed when, how long."""
 
 
 class Promotion(msgspec.Struct, frozen=True):
@@ -42,6 +44,9 @@ class _Pointers(msgspec.Struct, frozen=True):
 class Registry:
     """Bundles and their promotions under one folder."""
 
+    EMPTY: Stamp = (None,)
+    """The stamp while no promotion was ever made."""
+
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
         self._bundles = self.root / "bundles"
@@ -61,6 +66,20 @@ class Registry:
         if not bundle_hash.isalnum():
             raise BundleError(f"registry: expected the hash of a bundle, got {bundle_hash!r}")
         return Bundle.load(self._bundles / bundle_hash)
+
+    def get_for(self, scope: str, bundle_hash: str, feature_set: FeatureSet | None = None) -> Bundle:
+        """As `get`, and fit to serve a scope.
+
+        Raises:
+            BundleError: it does not verify, or was made for another scope.
+            FeatureSetMismatchError: it was made for other features than `feature_set` (None: not checked).
+        """
+        bundle = self.get(bundle_hash)
+        if bundle.scope != scope:
+            raise BundleError(f"registry: expected a bundle for {scope}, got {bundle_hash[:12]} for {bundle.scope}")
+        if feature_set is not None:
+            bundle.require(feature_set)
+        return bundle
 
     def hashes(self) -> list[str]:
         """All bundles kept."""
@@ -84,11 +103,7 @@ class Registry:
             BundleError: it does not verify, or was made for another scope.
             FeatureSetMismatchError: it was made for other features than `feature_set` (None: not checked).
         """
-        bundle = self.get(bundle_hash)
-        if bundle.scope != scope:
-            raise BundleError(f"registry: expected a bundle for {scope}, got {bundle_hash[:12]} for {bundle.scope}")
-        if feature_set is not None:
-            bundle.require(feature_set)
+        self.get_for(scope, bundle_hash, feature_set)
         promotion = Promotion(bundle_hash, effective_at_ms)
         with self._changing() as scopes:
             scopes.setdefault(scope, []).append(promotion)
@@ -122,42 +137,53 @@ class Registry:
         standing = [promotion for promotion in self.promotions(scope) if not promotion.rolled_back]
         return standing[-1].bundle_hash if standing else None
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Changes whenever a promotion is made or taken back; costs one stat."""
-        try:
-            found = self._pointers.stat()
-        except FileNotFoundError:
-            return (0, 0, 0)
-        return (found.st_ino, found.st_mtime_ns, found.st_size)
+    def stamp(self, bundle_hash: str | None = None) -> Stamp:
+        """Changes whenever a promotion is made or taken back; of a bundle, whenever its folder or a file in it does.
+
+        Costs one stat, of a bundle one for each file.
+        """
+        if bundle_hash is None:
+            return (_stamp(self._pointers),)
+        folder = self._bundles / bundle_hash
+        return tuple(map(_stamp, (folder, *(folder / name for name in sorted(FILES)))))
 
     def _read(self) -> dict[str, list[Promotion]]:
         try:
-            pointers = msgspec.json.decode(self._pointers.read_bytes(), type=_Pointers)
+            content = self._pointers.read_bytes()
+            version = msgspec.json.decode(content, type=formats.Version).format
+            return formats.reader(_READERS, version, str(self._pointers), BundleError)(content)
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            raise BundleError(f"{self._pointers}: expected promotions, got {error.strerror}") from error
         except msgspec.MsgspecError as error:
-            raise BundleError(f"{self._pointers}: expected promotions, got {error}") from error
-        if pointers.format != FORMAT:
-            raise BundleError(f"{self._pointers}: expected format {FORMAT}, got {pointers.format}")
-        return pointers.scopes
+            raise BundleError(
+                f"{self._pointers}: expected promotions, got {error}; put back a copy of the file, or remove it and "
+                "promote again"
+            ) from error
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, list[Promotion]]]:
         """The promotions, to be changed in place; written when the block ends well."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with turn(self.root):
             scopes = self._read()
             yield scopes
             content = msgspec.json.encode(_Pointers(FORMAT, scopes), order="sorted")
-            _replace(self._pointers, msgspec.json.format(content))
+            put_file(self._pointers, msgspec.json.format(content))
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Atomically, and on disk before it is seen; the caller holds the lock."""
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+def _read_1(content: bytes) -> dict[str, list[Promotion]]:
+    return msgspec.json.decode(content, type=_Pointers).scopes
+
+
+_READERS = {1: _read_1}
+"""By format."""
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """None where there is nothing that can be looked at."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):  # a path with a zero byte is a ValueError
+        return None
+    return (found.st_ino, found.st_ctime_ns, found.st_size)

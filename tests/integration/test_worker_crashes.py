@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+import hashlib
+from typing import Any
 
+import msgspec
+import numpy as np
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+
+from streams.reading import committed_records
 from tests.support import (
     Sent,
     Site,
@@ -74,4 +81,75 @@ def test_workers_join_leave_and_die(site: Site) -> None:
                 assert b.stop() == 0
                 assert again.stop() == 0
     until(lambda: site.committed() == len(records), "all committed")
+    check(site, records)
+
+
+def newest_first_blocks(site: Site) -> dict[int, Any]:
+    """The record of the first block of each partition's newest snapshot."""
+    found = committed_records(site.bootstrap, site.plant.topics.snapshots)
+    return {record.partition(): record for record in found if record.key().endswith(b"/0")}
+
+
+def overwrite(site: Site, block: Any, value: bytes, count: bytes | None = None) -> None:
+    """Put another block in the place of one."""
+    headers = dict(block.headers()) | ({"count": count} if count else {})
+    producer = Producer({"bootstrap.servers": site.bootstrap})
+    producer.produce(block.topic(), value, block.key(), block.partition(), headers=list(headers.items()))
+    assert producer.flush(30) == 0
+
+
+def remove_topic(site: Site, name: str) -> None:
+    admin = AdminClient({"bootstrap.servers": site.bootstrap})
+    admin.delete_topics([name])[name].result(30)
+    until(lambda: name not in admin.list_topics(timeout=10).topics, "the end of the topic")
+
+
+def test_snapshots_that_are_damaged_or_lost_are_replaced_by_the_whole_input(site: Site) -> None:
+    records, bundle, registry = telemetry(site.plant, 90), flow_over(site.plant, 50), Registry(site.home / "registry")
+    registry.promote("pump", registry.add(bundle))
+    site.send(records[:1200])
+    with site.running("worker", fetch_records=20) as worker:
+        site.wait_committed(700, worker)
+        worker.kill()
+    blocks = newest_first_blocks(site)
+    flipped = bytearray(blocks[0].value())
+    flipped[len(flipped) // 2] ^= 1
+    overwrite(site, blocks[0], bytes(flipped))
+    overwrite(site, blocks[1], blocks[1].value(), count=b"2")
+    site.send(records[1200:2400])
+    with site.running("worker", fetch_records=20) as worker:
+        site.wait_committed(1500, worker)
+        worker.kill()
+        assert worker.output().count("rebuilding the state from the whole input") == 2
+        assert "[0]: expected it as it was written" in worker.output()
+        assert ": expected 2 blocks of it, got 1" in worker.output()
+    remove_topic(site, site.plant.topics.snapshots)
+    site.send(records[2400:])
+    with site.running("worker") as worker:
+        site.wait_committed(len(records), worker)
+        assert worker.stop() == 0, worker.output()
+        assert worker.output().count("expected a snapshot, got none; rebuilding") == 4
+    check(site, records, bundle)
+
+
+def test_a_snapshot_of_a_later_format_ends_the_worker_and_costs_nothing(site: Site) -> None:
+    records = telemetry(site.plant, 40)
+    site.send(records[:800])
+    with site.running("worker") as worker:
+        site.wait_committed(800, worker)
+        assert worker.stop() == 0
+    block = newest_first_blocks(site)[2]
+    header = msgspec.msgpack.encode({"format": 2, "columns": ["of", "its", "own"]})
+    body = len(header).to_bytes(4, "little") + header
+    overwrite(site, block, hashlib.blake2b(body, digest_size=16).digest() + body)
+    site.send(records[800:])
+    with site.running("worker") as worker:
+        assert worker.wait() == 1
+        said = worker.output().splitlines()[-1]
+        assert f"snapshot of {site.telemetry}[2]: expected format 1, got 2" in said
+        assert "upgrade" in said
+        assert "Traceback" not in worker.output()
+    overwrite(site, block, block.value())  # as the newer worker would read it
+    with site.running("worker") as worker:
+        site.wait_committed(len(records), worker)
     check(site, records)

@@ -1,5 +1,6 @@
 """A partition's state: snapshot and replay give what an uninterrupted run gives, and nothing comes out twice."""
 
+import hashlib
 import json
 from collections import Counter
 from itertools import pairwise
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import StateError
+from features.errors import DamagedError, FormatError, StateError
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from streams import snapshots
 from streams.batch import Partition, RecordBatch
@@ -170,8 +171,14 @@ def test_blocks_that_do_not_belong_together_are_refused(monkeypatch, damage):
     found[2] = found[2]._replace(offset=7)
     if damage == "missing":
         del found[2]
-    with pytest.raises(StateError, match=r"at offset 150: expected .* blocks"):
+    with pytest.raises(DamagedError, match=r"at offset 150: expected .* blocks"):
         assemble(found)
+
+
+def test_blocks_without_the_first_are_refused():
+    found = blocks(snapshot(plant(), some_state()[0]))
+    with pytest.raises(DamagedError, match="expected its first block"):
+        assemble({1: found[0]})
 
 
 @given(data=st.data())
@@ -185,19 +192,24 @@ def test_damage_is_refused(data):
         del blob[data.draw(st.integers(0, len(blob) - 1)) :]
     else:
         blob = bytearray(data.draw(st.binary(max_size=200)))
-    with pytest.raises(StateError, match=r"^snapshot of raw\[2\]: expected"):
+    with pytest.raises(DamagedError, match=r"^snapshot of raw\[2\]: expected"):
         restore(plant(), fresh(), bytes(blob))
 
 
 BLOB = assemble(blocks(snapshot(plant(), some_state()[0])))
 
 
-def test_another_format_is_refused(monkeypatch):
-    monkeypatch.setattr(snapshots, "FORMAT", 99)
-    blob = assemble(blocks(snapshot(plant(), fresh())))
-    monkeypatch.undo()
-    with pytest.raises(StateError, match=rf"expected format {snapshots.FORMAT}, got 99"):
-        restore(plant(), fresh(), blob)
+def of_format(version):
+    """A whole snapshot of a format to come, with fields of its own."""
+    header = msgspec.msgpack.encode({"format": version, "offset": "150", "columns": [1, 2]})
+    body = len(header).to_bytes(4, "little") + header + b"whatever follows"
+    return hashlib.blake2b(body, digest_size=16).digest() + body
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_another_format_is_refused_and_not_called_damage(version):
+    with pytest.raises(FormatError, match=rf"^snapshot of raw\[2\]: expected format 1, got {version}"):
+        restore(plant(), fresh(), of_format(version))
 
 
 def test_another_feature_set_is_refused():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import HeadraceError
+from features.errors import FormatError, HeadraceError
 from streams.records import AnomalyEvent, FeatureBlock, event_id
 
 TIMES = ("window_start_ms", "window_end_ms", "created_ms", "first_offset", "last_offset")
@@ -64,6 +64,17 @@ BLOCK = FeatureBlock(
 def test_another_feature_block_is_refused(change, words):
     with pytest.raises(HeadraceError, match=rf"^features record: .*{words}"):
         FeatureBlock.decode(msgspec.structs.replace(BLOCK, **change).encode())
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_a_block_or_an_event_of_a_later_format_is_told_from_a_bad_one_whatever_its_fields(version):
+    later = {"rows": {"ids": [1, 2]}, "machine_ids": 7, "format": version}
+    for decode, encode in ((FeatureBlock.decode, msgspec.msgpack.encode), (AnomalyEvent.decode, msgspec.json.encode)):
+        with pytest.raises(FormatError, match=f"expected format 1, got {version}"):
+            decode(encode(later))
+        with pytest.raises(HeadraceError) as found:
+            decode(encode(later | {"format": "two"}))
+        assert not isinstance(found.value, FormatError)
 
 
 @given(value=st.binary(max_size=80))

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.errors import BundleError, FeatureSetMismatchError
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.samples import Rows
 from features.schema import FeatureSet
@@ -140,6 +139,13 @@ def test_a_machines_own_bundle_wins_over_its_class(registry, bundles):
     }
 
 
+def test_a_machines_own_bundle_wins_from_its_event_time_on(registry, bundles):
+    registry.promote("pump", bundles["low"].hash)
+    registry.promote("pump/p-2", bundles["own"].hash, 2 * HOUR)
+    events = told(scoring(registry), windows([2, 2], [HOUR, 2 * HOUR], [50, 50]))
+    assert [event.bundle for event in events] == [bundles["own"].hash, bundles["low"].hash]
+
+
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_batches_do_not_matter(judge, data):
@@ -162,25 +168,6 @@ def judge(tmp_path_factory, bundles):
         registry.add(bundles[name])
         registry.promote(scope, bundles[name].hash, since)
     return scoring(registry)
-
-
-def test_a_bundle_of_other_features_is_refused_and_the_champion_stays(registry, bundles):
-    registry.promote("pump", bundles["low"].hash)
-    running = scoring(registry)
-    other = over(0, features=FeatureSet.of(plant(resolution=0.2), "pump"))
-    registry.promote("pump", registry.add(other))
-    with pytest.raises(FeatureSetMismatchError):
-        running.refresh()
-    assert [event.bundle for event in told(running, windows([0], [HOUR], [50]))] == [bundles["low"].hash]
-
-
-def test_a_bundle_that_was_changed_is_refused(registry, bundles):
-    registry.promote("pump", bundles["low"].hash)
-    card = registry.root / "bundles" / bundles["low"].hash / "bundle.json"
-    card.chmod(0o644)
-    card.write_bytes(card.read_bytes().replace(b"0.5", b"0.9"))
-    with pytest.raises(BundleError, match="sha256"):
-        scoring(registry)
 
 
 def test_a_bundle_of_a_class_that_the_plant_does_not_have_is_left_alone(registry, bundles):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -107,6 +108,12 @@ def _unknown_format(folder: Path) -> None:
     resign(folder)
 
 
+def _later(folder: Path) -> None:
+    """As a version to come may have it: other files, other fields."""
+    (folder / "bundle.json").write_text('{"format": 2, "weights": {"file": "weights.safetensors"}}')
+    (folder / "model.keras").rename(folder / "weights.safetensors")
+
+
 def _forged(folder: Path) -> None:
     _change_threshold(folder)
     resign(folder)
@@ -122,6 +129,10 @@ def _linked(folder: Path) -> None:
     [
         (_change_threshold, "bundle.json: expected sha256"),
         (_unknown_format, "expected format 1, got 2"),
+        (_later, "expected format 1, got 2"),
+        (lambda folder: (folder / "bundle.json").write_text("{}"), "missing required field `format`"),
+        (lambda folder: (folder / "bundle.json").unlink(), "got no bundle.json"),
+        (lambda folder: os.truncate(folder / "model.keras", archive.LARGEST + 1), "expected at most"),
         (_forged, "expected content of the hash that names the folder"),
         (_linked, "expected the files"),
         (lambda folder: (folder / "extra.py").write_text(""), "expected the files"),

@@ -118,6 +118,20 @@ def test_a_champion_that_costs_less_stays(feature_set: FeatureSet, tmp_path: Pat
     assert registry.champion("pump") == first.bundle.hash
 
 
+def test_a_champion_that_cannot_be_used_does_not_keep_another_from_being_trained(
+    feature_set: FeatureSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry, offline = Registry(tmp_path / "registry"), Offline(feature_set, 200)
+    first = run(Plan("pump"), PLANT, offline, registry, tmp_path).bundle
+    (registry.root / "bundles" / first.hash / "model.keras").write_bytes(b"harmed")
+    said = CliRunner().invoke(commands.registry, ["list", "--home", str(tmp_path)], catch_exceptions=False)
+    assert "refused" in said.output
+    second = run(Plan("pump", seed=1), PLANT, offline, registry, tmp_path)
+    assert "pump: judged without its champion" in caplog.text
+    assert second.promoted
+    assert registry.champion("pump") == second.bundle.hash != first.hash
+
+
 def test_no_windows_is_said(feature_set: FeatureSet, tmp_path: Path) -> None:
     with pytest.raises(HeadraceError, match="expected windows of pump in the offline store, got none"):
         run(Plan("pump"), PLANT, Offline(feature_set, 0), Registry(tmp_path), tmp_path)

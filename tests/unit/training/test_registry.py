@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,41 @@ def test_a_broken_pointer_file_is_said_and_kept(registry: Registry, bundles: lis
     with pytest.raises(BundleError, match="expected promotions"):
         registry.promote("pump", bundles[0].hash)
     assert (registry.root / "champions.json").read_text() == "{"
+
+
+@pytest.mark.parametrize("rest", ['"by_scope": []', '"scopes": {"pump": [7]}'])
+def test_pointers_of_a_later_format_are_refused_as_such_and_kept(registry: Registry, rest: str) -> None:
+    later = f'{{"format": 2, {rest}}}'
+    (registry.root / "champions.json").write_text(later)
+    for call in (registry.champions, lambda: registry.roll_back("pump")):
+        with pytest.raises(BundleError, match=r"champions\.json: expected format 1, got 2"):
+            call()
+    assert (registry.root / "champions.json").read_text() == later
+
+
+def test_a_bundles_stamp_changes_with_its_files(registry: Registry, bundles: list[Bundle]) -> None:
+    name, stamps = bundles[0].hash, [registry.stamp(bundles[0].hash)]
+    path = registry.root / "bundles" / name / "model.keras"
+    whole = path.read_bytes()
+    for change in (
+        lambda: path.write_bytes(whole[:-1]),
+        lambda: path.write_bytes(whole),
+        lambda: path.with_name("extra").touch(),
+        lambda: path.with_name("extra").unlink(),
+        path.unlink,
+        lambda: shutil.rmtree(path.parent),
+        lambda: registry.add(bundles[0]),
+    ):
+        change()
+        stamps.append(registry.stamp(name))
+    assert len(set(stamps)) == len(stamps)
+    assert registry.stamp(name) == stamps[-1]
+
+
+def test_adding_a_bundle_again_mends_it(registry: Registry, bundles: list[Bundle]) -> None:
+    path = registry.root / "bundles" / bundles[0].hash / "bundle.json"
+    path.write_bytes(b"{")
+    with pytest.raises(BundleError):
+        registry.get(bundles[0].hash)
+    registry.add(bundles[0])
+    assert registry.get(bundles[0].hash).card == bundles[0].card
