@@ -103,7 +103,7 @@ def overload(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     trial.begin(sink=False)
     worker = trial.start(fetch_records=100)
     sizes_mb = []
-    trial.advance(2_000, worker)
+    until(lambda: trial.traffic.done or worker.ended, "the first records done")
     while not trial.traffic.finished and not worker.ended:
         sizes_mb.append(worker.rss_mb)
         time.sleep(LOOK_S)

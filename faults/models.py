@@ -37,7 +37,8 @@ def _flipped(bundle: Path) -> None:
 
 def _lambda_layer(bundle: Path) -> None:
     """A layer that runs code, in an archive whose manifest agrees."""
-    out, layer = io.BytesIO(), {"module": "keras.layers", "class_name": "Lambda", "config": {}, "registered_name": None}
+    layer: dict[str, object] = {"module": "keras.layers", "class_name": "Lambda", "config": {}, "registered_name": None}
+    out = io.BytesIO()
     with zipfile.ZipFile(bundle / "model.keras") as old, zipfile.ZipFile(out, "w") as new:
         for member in old.namelist():
             content = old.read(member)

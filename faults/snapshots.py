@@ -8,6 +8,7 @@ import numpy as np
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from faults.progress import Progress
 from faults.site import Running, Site
 from faults.stage import Trial
 from streams.reading import committed_records
@@ -35,9 +36,11 @@ def input_gone(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     trial.begin(sink=False)
     worker = trial.start(snapshot_s=3600)
     trial.advance(int(rng.integers(2000, 4000)), worker)
-    trial.traffic.end()
     worker.kill()
-    landed = _delete(trial.site, trial.site.telemetry, trial.traffic.progress.offsets())
+    trial.traffic.end()
+    plant = trial.site.plant
+    with Progress(trial.site.bootstrap, plant.name, trial.site.telemetry, plant.topics.partitions) as progress:
+        landed = _delete(trial.site, trial.site.telemetry, progress.offsets())
     _refuses(trial.start())
     trial.comparable = False
     return landed
