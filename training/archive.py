@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped] # has no types
+import h5py
 
 from features.errors import BundleError
 from training import runtime
