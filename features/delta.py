@@ -74,6 +74,23 @@ def append(path: str | Path, rows: pa.Table) -> bool:
     return True
 
 
+def mend(table: DeltaTable, rows: pa.Table, app: str, version: int) -> None:
+    """Add rows beside those that `app` writes, in one commit under its name; its version stays.
+
+    `version` is the one (0: none) that the caller saw when it decided that these rows are missing.
+
+    Raises:
+        StateError: `app` has committed since then; nothing was written.
+    """
+    properties = CommitProperties(app_transactions=[Transaction(app, version)])
+    try:
+        if (table.transaction_version(app) or 0) != version:
+            raise CommitFailedError(f"version {table.transaction_version(app)}")
+        write_deltalake(table, rows, mode="append", commit_properties=properties)
+    except CommitFailedError as error:
+        raise StateError(f"{table.table_uri}: expected no writer of {app} beside this one, got {error}") from error
+
+
 def app_version(path: str | Path, app: str) -> int | None:
     """The version of the last stamp committed for `app`; None: none."""
     version: int | None = open_table(path).transaction_version(app)

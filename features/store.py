@@ -18,6 +18,7 @@ from features import delta
 from features.errors import HeadraceError
 from features.naming import ATTRIBUTES, attributes_path, service_name, table_path, telemetry_name
 from features.plant import Plant
+from features.recorded import Recorded
 from features.rows import LATEST_MS, TIMESTAMP, check_rows
 from features.schema import FeatureSet
 
@@ -102,6 +103,14 @@ class Store:
         """Last offset of the features topic's partition that is offline; None: none."""
         version = delta.app_version(self._path(class_name), _app(partition))
         return None if version is None else version - 1
+
+    def recorded(self, class_name: str, partitions: Iterable[int]) -> Recorded:
+        """What is offline now of some source partitions, to be compared and mended.
+
+        Raises:
+            FeatureSetMismatchError: `apply` has not been called for this feature-set version.
+        """
+        return Recorded(self._path(class_name), self._set(class_name), {n: _app(n) for n in partitions})
 
     def rebuild_online(self, class_name: str) -> None:
         """Write the newest offline row of every machine online, unless what is there is as new. Idempotent."""

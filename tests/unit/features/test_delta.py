@@ -68,6 +68,37 @@ def test_a_writer_with_another_app_id_is_no_conflict(path: Path, monkeypatch: py
     assert values(path) == [1, 2]
 
 
+def test_mended_rows_leave_the_version_and_go_on_one_after_the_other(path: Path) -> None:
+    assert delta.append(path, delta.stamp(batch(1), "app", 5))
+    table = delta.open_table(path)
+    delta.mend(table, batch(2), "app", 5)
+    delta.mend(table, batch(3), "app", 5)
+    assert delta.app_version(path, "app") == 5
+    assert delta.append(path, delta.stamp(batch(4), "app", 6))
+    assert values(path) == [1, 2, 3, 4]
+
+
+def test_nothing_is_mended_beside_the_writer_of_the_app(path: Path) -> None:
+    stale, fresh = delta.open_table(path), delta.open_table(path)
+    delta.mend(fresh, batch(1), "other", 0)
+    assert delta.append(path, delta.stamp(batch(3), "app", 1))
+    with pytest.raises(StateError, match="no writer of app beside"):
+        delta.mend(stale, batch(4), "app", 0)
+    with pytest.raises(StateError, match="no writer of app beside"):
+        delta.mend(delta.open_table(path), batch(4), "app", 0)
+    assert values(path) == [1, 3]
+
+
+def test_the_writer_of_an_app_notices_who_mends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = delta.open_table(path)
+    delta.mend(delta.open_table(path), batch(1), "app", 0)
+    monkeypatch.setattr(delta, "open_table", lambda _: stale)
+    with pytest.raises(StateError, match="only writer of app"):
+        delta.append(path, delta.stamp(batch(2), "app", 1))
+    monkeypatch.undo()
+    assert values(path) == [1]
+
+
 def test_compaction_and_checkpoints_keep_rows_and_versions(path: Path) -> None:
     for version in range(1, 6):
         assert delta.append(path, delta.stamp(batch(version), "app", version))
