@@ -1,4 +1,4 @@
-"""The commands that run the product: apply, worker, sink, verify, replay, dead-letters. They read settings and call."""
+"""The commands that run the product: apply, worker, sink, verify, replay, status, dead-letters; they only call."""
 
 from __future__ import annotations
 
@@ -149,6 +149,25 @@ def replay(begin: Begin, *, dry_run: bool, **given: object) -> None:
     del figures["differences"]
     click.echo(json.dumps(figures))
     sys.exit(1 if filled.differing or filled.extra or filled.missing > filled.written else 0)
+
+
+@click.command()
+@with_settings
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def status(*, as_json: bool, **given: object) -> None:
+    """Show how far worker and sink are, the newest snapshots, and which bundles score."""
+    import msgspec  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from streams.status import status as look  # noqa: PLC0415
+    from streams.status import tables  # noqa: PLC0415
+
+    settings, plant = read(given)
+    found = look(plant, settings)
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        Console(highlight=False).print(*tables(found))
 
 
 @contextmanager

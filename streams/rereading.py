@@ -80,8 +80,8 @@ class Rereader:
         if state.offset < low:
             raise StateError(
                 f"{partition}: expected the telemetry from offset {state.offset} on, the oldest kept is {low}: what "
-                "older rows were made of is gone; bring the offline tables back from a copy, and mend what is newer than "
-                "the worker's snapshot with `headrace replay --from snapshot`"
+                "older rows were made of is gone; bring the offline tables back from a copy, and mend what is newer "
+                "than the worker's snapshot with `headrace replay --from snapshot`"
             )
         if not state.offset <= end <= high:
             raise StateError(
