@@ -28,14 +28,16 @@ def record_batches(records: list[Message], *, one_topic: bool) -> Iterator[Recor
         )
 
 
-def committed_offsets(consumer: Consumer, partitions: Iterable[Partition]) -> dict[Partition, int]:
+def committed_offsets(
+    consumer: Consumer, partitions: Iterable[Partition], timeout_s: float = 60
+) -> dict[Partition, int]:
     """The next offset of each partition for the consumer's group; negative: nothing is committed.
 
     Raises:
         KafkaException: the broker did not tell; taken for "nothing committed", work would be done and seen twice.
     """
     plain = [TopicPartition(partition.topic, partition.number) for partition in partitions]
-    found = consumer.committed(plain, 60)
+    found = consumer.committed(plain, timeout_s)
     for tp in found:
         if tp.error:
             raise KafkaException(tp.error)
