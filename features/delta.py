@@ -88,6 +88,22 @@ def append(path: str | Path, rows: pa.Table) -> bool:
     return True
 
 
+def mend(table: DeltaTable, rows: pa.Table, app: str, version: int) -> None:
+    """Add rows beside those that `app` writes, in one commit under its name; its version stays.
+
+    `version` is the one (0: none) that the caller saw when it decided that these rows are missing.
+
+    Raises:
+        OvertakenError: `app` has committed since then; nothing was written.
+        ServiceError: the disk is full or does not take it.
+    """
+    if (table.transaction_version(app) or 0) != version:
+        raise OvertakenError(f"{table.table_uri}: expected {app} at version {version}, got another: it is written")
+    with _writing(table.table_uri, app):
+        properties = CommitProperties(app_transactions=[Transaction(app, version)])
+        write_deltalake(table, rows, mode="append", commit_properties=properties)
+
+
 def app_version(path: str | Path, app: str) -> int | None:
     """The version of the last stamp committed for `app`; None: none."""
     return app_versions(open_table(path), [app])[0]

@@ -20,6 +20,7 @@ from features.marks import NONE, OnlineMarks
 from features.naming import ATTRIBUTES, attributes_path, service_name, table_path, telemetry_name
 from features.newest import newest_ends, newest_rows
 from features.plant import Plant
+from features.recorded import Recorded
 from features.rows import TIMESTAMP, check_rows
 from features.schema import FeatureSet
 
@@ -118,6 +119,14 @@ class Store:
         newest = newest_ends(delta.dataset(self._path(class_name)), partitions)
         machines, ends = (newest.column(i) for i in range(2))
         return dict(zip(machines.to_pylist(), (ends.cast(pa.int64()).to_numpy() // 1000).tolist(), strict=True))
+
+    def recorded(self, class_name: str, partitions: Iterable[int]) -> Recorded:
+        """What is offline now of some source partitions, to be compared and mended.
+
+        Raises:
+            FeatureSetMismatchError: `apply` has not been called for this feature-set version.
+        """
+        return Recorded(self._path(class_name), self._set(class_name), {n: _app(n) for n in partitions})
 
     def check_online(self) -> None:
         """Raises ServiceError where Redis does not answer."""

@@ -7,19 +7,17 @@ the committed offset.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from features.errors import StateError
 from features.plant import Plant
-from streams.batch import Fetch, Partition, RecordBatch
+from streams.batch import Fetch, Partition
 from streams.decode import Decoder
 from streams.partition import PartitionState
+from streams.record_batches import committed_offsets, record_batches
 from streams.restoring import read_snapshots
 from streams.settings import Settings
 from streams.snapshots import restore
@@ -83,21 +81,8 @@ class Source:
             return Fetch(self.epoch)
         if any(map(Message.error, records)):
             records = [record for record in records if not _is_error(record)]
-        return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
-
-    def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
-        """One batch for each partition that has records, whatever their order in the fetch."""
-        by_partition: dict[object, list[Message]] = {}
-        for origin, run in groupby(records, Message.partition if len(self._decoders) == 1 else _origin):
-            by_partition.setdefault(origin, []).extend(run)
-        for messages in by_partition.values():
-            yield RecordBatch(
-                Partition(messages[0].topic(), messages[0].partition()),
-                list(map(Message.value, messages)),
-                _Keys(messages),
-                _offsets(messages),
-                np.fromiter(map(_MILLISECONDS, map(Message.timestamp, messages)), np.int64, len(messages)),
-            )
+        batches = record_batches(records, one_topic=len(self._decoders) == 1)
+        return Fetch(epoch, list(batches), caught_up=len(records) < most)
 
     def group(self) -> Any:
         """The group's metadata, generation included, for the transaction. May be called from any thread."""
@@ -149,8 +134,7 @@ class Source:
         if not partitions:
             self._consumer.assign([])
             return
-        plain = [TopicPartition(p.topic, p.number) for p in partitions]
-        committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, 60)}
+        committed = committed_offsets(self._consumer, partitions)
         blobs = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         states = {p: self._state(p, committed[p], blobs[p]) for p in partitions}
         self.states = states
@@ -180,46 +164,6 @@ class Source:
         state.silent_before = max(committed, state.offset)
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
-
-
-def _offset(committed: TopicPartition) -> int:
-    if committed.error:  # taken for "nothing committed", it would be done again, and seen twice
-        raise KafkaException(committed.error)
-    return int(committed.offset)
-
-
-_MILLISECONDS = itemgetter(1)
-
-
-def _origin(message: Message) -> Partition:
-    return Partition(message.topic(), message.partition())
-
-
-class _Keys(Sequence[bytes | None]):
-    """The keys of some messages, read only where one is needed."""
-
-    def __init__(self, messages: list[Message]) -> None:
-        self._messages = messages
-
-    @overload
-    def __getitem__(self, index: int) -> bytes | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> _Keys: ...
-    def __getitem__(self, index: int | slice) -> bytes | _Keys | None:
-        if isinstance(index, slice):
-            return _Keys(self._messages[index])
-        key: bytes | None = self._messages[index].key()
-        return key
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-
-def _offsets(messages: list[Message]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    first, last, n = messages[0].offset(), messages[-1].offset(), len(messages)
-    if last - first == n - 1:
-        return np.arange(first, last + 1)
-    return np.fromiter(map(Message.offset, messages), np.int64, n)
 
 
 def _is_error(record: Message) -> bool:

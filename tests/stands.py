@@ -65,10 +65,19 @@ class Stand:
         now, self.waiting = self.waiting[:count], self.waiting[count:]
         for partition, value in now:
             self.put(partition, value)
-            block = FeatureBlock.decode(value)
-            ends, values = block.times("window_end_ms").tolist(), block.matrix()
-            for machine_id, end, row in zip(block.machine_ids, ends, values, strict=True):
-                self.sent[block.class_name][machine_id, end] = row.tobytes()
+            self._expect(value)
+
+    def expect_all(self) -> None:
+        """Somebody else, a worker, wrote every block."""
+        for _, value in self.waiting:
+            self._expect(value)
+        self.waiting = []
+
+    def _expect(self, value: bytes) -> None:
+        block = FeatureBlock.decode(value)
+        ends, values = block.times("window_end_ms").tolist(), block.matrix()
+        for machine_id, end, row in zip(block.machine_ids, ends, values, strict=True):
+            self.sent[block.class_name][machine_id, end] = row.tobytes()
 
     @contextmanager
     def sink(self, **settings: object) -> Iterator[Running]:
