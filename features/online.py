@@ -64,7 +64,7 @@ class ArrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast has
         new = self._client is None
         client = super()._get_client(online_store_config)
         if new:
-            client.set_retry(Retry(NoBackoff(), 0))  # type: ignore[no-untyped-call]
+            client.set_retry(Retry(NoBackoff(), 0))
         return client
 
     def can_write(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> bool:

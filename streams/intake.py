@@ -119,4 +119,4 @@ class Intake:
             if end > newest.get(machine_id, 0):
                 newest[machine_id] = end
                 new.append(i)
-        return rows if len(new) == rows.num_rows else rows.take(new)
+        return rows if len(new) == rows.num_rows else rows.take(pa.array(new, pa.int64()))

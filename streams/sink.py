@@ -97,7 +97,7 @@ class Sink:
 
     def _turn(self) -> None:
         try:
-            if not self._begun and time.monotonic() >= self._begin_at:
+            if self._owned and not self._begun and time.monotonic() >= self._begin_at:
                 self._begin()
             for record in self._consumer.consume(200, 0.1):
                 self._take(record)
@@ -223,6 +223,7 @@ class Sink:
             self._flush()
         except (ServiceError, OvertakenError, KafkaException) as error:
             log.warning("%s: what was read last stays in the topic: %s", self._topic, error)
+            self._forget()
 
     def _compact(self) -> None:
         """Now and then, after a flush; one sink does it for all."""

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from io import StringIO
 from itertools import zip_longest
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pandas as pd
 from confluent_kafka import Producer
 
+from features.errors import HeadraceError
 from features.naming import table_path
+from features.plant import Plant
 from features.samples import Rows
 from features.schema import FeatureSet
 from features.store import Store
 from streams.batch import Partition, Windows
 from streams.feature_blocks import FeatureBlocks
 from streams.records import FeatureBlock
+from streams.settings import Settings
+from streams.sink import Sink
 from streams.topics import ensure_topics
-from tests.support import Running, Site, answer, plant_named, telemetry, until
+from tests.support import PATIENCE_S, Running, Site, answer, plant_named, telemetry, until
 
 Windowed = dict[tuple[str, int], bytes]
 """Values by machine and end of window."""
@@ -80,10 +87,18 @@ class Stand:
             self.sent[block.class_name][machine_id, end] = row.tobytes()
 
     @contextmanager
-    def sink(self, **settings: object) -> Iterator[Running]:
-        """A sink beside the block, killed at its end."""
-        with self.site.running("sink", **settings) as sink:
-            yield sink
+    def sink(self, **settings: object) -> Iterator[Inside]:
+        """A sink beside the block, in this process; stopped at its end."""
+        given = self.site.env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
+        inside = Inside(self.plant, Settings.read(given))
+        try:
+            yield inside
+        finally:
+            inside.stop()
+
+    def process(self, **settings: object) -> AbstractContextManager[Running]:
+        """A sink beside the block, in a process of its own; killed at its end."""
+        return self.site.running("sink", **settings)
 
     @property
     def done(self) -> bool:
@@ -97,12 +112,12 @@ class Stand:
     def table(self, class_name: str) -> Path:
         return table_path(self.site.home, FeatureSet.of(self.plant, class_name))
 
-    def wait(self, condition: Callable[[], object], what: str, sink: Running) -> None:
+    def wait(self, condition: Callable[[], object], what: str, sink: Running | Inside) -> None:
         """Until it is so, while the sink runs."""
         until(lambda: condition() or sink.ended, what)
         assert not sink.ended, sink.output()
 
-    def wait_done(self, sink: Running) -> None:
+    def wait_done(self, sink: Running | Inside) -> None:
         self.wait(lambda: self.done, "everything stored", sink)
 
     def offline(self, class_name: str) -> Windowed:
@@ -134,6 +149,49 @@ class Stand:
         for name, sent in self.sent.items():
             assert self.offline(name) == sent
         assert self.online_is_whole()
+
+
+class Inside:
+    """A sink in a thread: no process that imports Feast, which takes longer than most tests."""
+
+    def __init__(self, plant: Plant, settings: Settings) -> None:
+        self._log, self._code = StringIO(), 0
+        self._sink = Sink(plant, settings, Store.open(plant, settings.home_path, settings.redis_url))
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        handler, ours = logging.StreamHandler(self._log), logging.getLogger("streams")
+        ours.addHandler(handler)
+        ours.setLevel(logging.INFO)
+        try:
+            self._sink.run()
+        except HeadraceError as error:
+            self._code = 1
+            self._log.write(f"headrace: {error}\n")
+        finally:
+            ours.removeHandler(handler)
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
+
+    def output(self) -> str:
+        return self._log.getvalue()
+
+    def wait_for(self, text: str) -> None:
+        until(lambda: text in self.output() or self.ended, f"the output {text!r}")
+        assert text in self.output(), self.output()
+
+    def wait(self, seconds: float = PATIENCE_S) -> int:
+        """What the exit code would be."""
+        self._thread.join(seconds)
+        assert self.ended, f"expected the sink to end within {seconds} s"
+        return self._code
+
+    def stop(self, seconds: float = PATIENCE_S) -> int:
+        self._sink.stop()
+        return self.wait(seconds)
 
 
 def as_bytes(table: pd.DataFrame, names: list[str]) -> Windowed:

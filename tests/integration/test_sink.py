@@ -69,16 +69,16 @@ def after_three_kills(stand: Stand, bad: list[bytes | None]) -> None:
         stand.put(0, value)
     for is_time in kills:
         before, commits = committed(), stand.commits()
-        with stand.sink() as sink:
+        with stand.process() as sink:
             stand.feed(good / 4 / len(stand.waiting))
             stand.wait(partial(is_time, before, commits), "a flush", sink)
     for value in bad[3:]:
         stand.put(0, value)
     stand.put(*first)  # again, at another offset
     stand.feed()
-    with stand.sink() as sink:
+    with stand.process() as sink:
         stand.wait_done(sink)
-        assert sink.stop(20) == 0, sink.output()
+        assert sink.stop(10) == 0, sink.output()
 
 
 def test_every_row_is_offline_once_and_the_newest_online(stand: Stand) -> None:

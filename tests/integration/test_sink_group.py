@@ -1,4 +1,4 @@
-"""Sinks beside each other: one waits for long, one is frozen and comes back, records leave the topic unread."""
+"""A sink is frozen, replaced, and comes back; records leave the topic before they are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def stand(kafka: str, redis_url: str, unique: Callable[[str], str], tmp_path: Pa
 
 def test_a_sink_that_was_frozen_and_replaced_writes_nothing_twice(stand: Stand) -> None:
     stand.feed(0.3)
-    with stand.sink() as zombie, stand.site.running("sink", worker="1") as heir:
+    with stand.process() as zombie, stand.sink(worker="1") as heir:
         heir.wait_for(f"{stand.topic}: from {{1: ")  # one partition each
         stand.wait_done(zombie)
         stand.feed(0.3)
@@ -44,7 +44,8 @@ def test_a_sink_that_was_frozen_and_replaced_writes_nothing_twice(stand: Stand) 
 def delete_before(stand: Stand, offset: int) -> None:
     """As retention does."""
     wanted = [TopicPartition(stand.topic, n, offset) for n in range(stand.plant.topics.partitions)]
-    for done in AdminClient({"bootstrap.servers": stand.site.bootstrap}).delete_records(wanted).values():
+    admin = AdminClient({"bootstrap.servers": stand.site.bootstrap})
+    for done in admin.delete_records(wanted).values():
         done.result(30)
 
 

@@ -133,7 +133,7 @@ def test_a_redis_out_of_memory_is_waited_for(stand: Stand, client: redis.Redis) 
 
 
 def test_a_sink_killed_inside_a_redis_write_has_lost_nothing(stand: Stand, client: redis.Redis) -> None:
-    with stand.sink() as sink:
+    with stand.process() as sink:
         stand.wait_done(sink)
         commits = stand.commits()
         client.execute_command("CLIENT", "PAUSE", 600_000, "WRITE")  # reads go on: the flush gets as far as the rows
