@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import redis
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.stands import Stand
+from tests.support import until
 
 DATABASE = 13
 
@@ -36,6 +37,7 @@ def test_a_sink_that_was_frozen_and_replaced_writes_nothing_twice(stand: Stand) 
         heir.wait_for(f"{stand.topic}: from {{0: ")
         stand.wait_done(heir)
         os.kill(zombie.pid, signal.SIGCONT)
+        zombie.wait_for("gave our partitions away")
         stand.feed()
         stand.wait_done(heir)
     stand.assert_stored()
@@ -77,8 +79,33 @@ def test_what_is_gone_everywhere_is_refused_with_the_way_out(stand: Stand) -> No
     assert "got neither" in sink.output()
     assert "--reset-offsets --to-earliest" in sink.output()
     assert "Traceback" not in sink.output()
-    reset = Consumer({"bootstrap.servers": stand.site.bootstrap, "group.id": stand.group})
-    reset.commit(offsets=[TopicPartition(stand.topic, n, 3) for n in range(2)], asynchronous=False)
-    reset.close()
+    until(lambda: reset_to(stand, 3), "an empty group")
     with stand.sink() as sink:
         stand.wait_done(sink)
+    assert "gone" not in sink.output()
+
+
+def reset_to(stand: Stand, offset: int) -> bool:
+    """As `kafka-consumer-groups --reset-offsets` does, which waits until the group is empty."""
+    consumer = Consumer({"bootstrap.servers": stand.site.bootstrap, "group.id": stand.group})
+    try:
+        consumer.commit(offsets=[TopicPartition(stand.topic, n, offset) for n in range(2)], asynchronous=False)
+    except KafkaException as error:
+        if error.args[0].name() != "UNKNOWN_MEMBER_ID":  # the group still has the sink that has just left
+            raise
+        return False
+    finally:
+        consumer.close()
+    return True
+
+
+def test_a_topic_that_was_made_anew_is_refused(stand: Stand) -> None:
+    stand.feed(0.3)
+    with stand.sink() as sink:
+        stand.wait_done(sink)
+    admin = AdminClient({"bootstrap.servers": stand.site.bootstrap})
+    admin.delete_topics([stand.topic])[stand.topic].result(30)
+    until(lambda: stand.topic not in admin.list_topics(timeout=30).topics, "the topic gone")
+    with stand.sink() as sink:
+        assert sink.wait() == 1
+    assert "got a topic that ends at 0" in sink.output()
