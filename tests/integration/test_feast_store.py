@@ -146,7 +146,7 @@ def test_what_is_lost_during_a_rebuild_is_noticed(store: Store, url: str) -> Non
     marks = store.feast.provider.online_store.marks(
         store.feast.config, "test", FeatureSet.of(Plant.parse(PLANT), "pump")
     )
-    with pytest.raises(OnlineLostError, match="got -1"), marks.rebuilding({0: 7}):
+    with pytest.raises(OnlineLostError, match="got -1"), marks.rebuilding({0: 7}):  # noqa: PT012 - it is about the block
         assert marks.read([0]) == {0: -1}
         redis.Redis.from_url(url).flushdb()
     with marks.rebuilding({0: 7, 1: -1}):
