@@ -89,7 +89,7 @@ def fill(
         raise ServiceError(f"Kafka at {settings.bootstrap}: {error.args[0].str()}") from error
     if write:
         for name in plant.classes:
-            store.rebuild_online(name)
+            store.rebuild_online(name, numbers)
     return _total([table.result(complete=begin == "beginning") for table in tables.values()])
 
 

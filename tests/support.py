@@ -219,7 +219,7 @@ class Site:
         self.telemetry = plant.topics.telemetry[0].name
         home.mkdir(parents=True, exist_ok=True)
         (home / "plant.yaml").write_text(plant.dump())
-        self._env = {
+        self.env = {
             "HEADRACE_PLANT": str(home / "plant.yaml"),
             "HEADRACE_HOME": str(home),
             "HEADRACE_BOOTSTRAP": bootstrap,
@@ -257,7 +257,7 @@ class Site:
 
     def start(self, *command: str, **settings: object) -> Running:
         """As `running`, for processes that the test ends itself. `settings` are HEADRACE_… of the environment."""
-        env = self._env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
+        env = self.env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
         return Running([str(HEADRACE), "-v", *command], env, self.home / f"{command[0]}.log")
 
     def committed(self, group: str | None = None, topic: str | None = None) -> int:
@@ -298,6 +298,10 @@ class Running:
             self._process = subprocess.Popen(
                 command, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def ended(self) -> bool:
