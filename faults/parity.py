@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -25,7 +24,7 @@ from deltalake import DeltaTable
 
 from bench.job import START_MS, machine_id
 from bench.plant import CLASS, bench_plant
-from bench.process import REPOSITORY
+from bench.process import REPOSITORY, BenchError, Process
 from bench.reference import network
 from bench.site import HEADRACE, Site
 from bench.stand import Stand, stand
@@ -54,7 +53,7 @@ def main() -> None:
         records = send(place, plant, rounds_for(plant, wanted))
         site, server = Site(place, plant, network()), redis.url.rpartition("/")[0]
         figures = {"records": records, "live_s": live(site, records, f"{server}/0"), **replays(place, site, server)}
-    print(json.dumps(figures))
+    sys.stdout.write(json.dumps(figures) + "\n")
     sys.exit(0 if figures["equal"] else 1)
 
 
@@ -135,12 +134,13 @@ def replay(place: Stand, site: Site, home: Path, redis_url: str, *options: str) 
     """The command's last line, and the seconds that it took."""
     where = ["--plant", str(site.home / "plant.yaml"), "--home", str(home), "--redis-url", redis_url]
     where += ["--bootstrap", place.topics.bootstrap]
-    began = time.monotonic()
-    done = subprocess.run([str(HEADRACE), "replay", *where, *options], capture_output=True, text=True, check=False)
-    if not done.stdout:
-        sys.exit(f"replay: expected figures, got {done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found, round(time.monotonic() - began, 1)
+    with Process([str(HEADRACE), "replay", *where, *options], place.folder / "replay.log", piped=True) as running:
+        told = running.lines.read().splitlines() if running.lines else []
+        seconds = time.monotonic() - running.started_s
+        if not told:
+            raise BenchError(f"replay: expected figures, got {running.tail()}")
+    found: dict[str, Any] = json.loads(told[-1])
+    return found, round(seconds, 1)
 
 
 def offline(home: Path) -> pa.Table:

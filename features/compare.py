@@ -80,10 +80,11 @@ def _differ(one: pa.ChunkedArray, other: pa.ChunkedArray) -> Ints:
 
 def _bits(column: pa.ChunkedArray) -> NDArray[np.generic]:
     """As whole numbers; a missing float is the one quiet NaN."""
+    bits: NDArray[np.generic]
     if pa.types.is_float32(column.type):
-        return column.to_numpy().view(np.uint32)
-    width = pa.int32() if pa.types.is_date32(column.type) else pa.int64()
-    bits: NDArray[np.generic] = column.cast(width).to_numpy()
+        bits = column.to_numpy().view(np.uint32)
+    else:
+        bits = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64()).to_numpy()
     return bits
 
 

@@ -135,12 +135,13 @@ def replay(begin: Begin, *, dry_run: bool, **given: object) -> None:
 
     settings, plant = read(given)
     store = Store.open(plant, settings.home_path, settings.redis_url)
-    alone = nullcontext(lambda: None) if dry_run else standing_in(plant, settings)
+    alone = nullcontext() if dry_run else standing_in(plant, settings)
     with alone as hold, _bar("records") as show:
 
         def on_progress(done: int, of: int) -> None:
-            hold()
             show(done, of)
+            if hold:
+                hold()
 
         filled = fill(plant, settings, store, begin=begin, write=not dry_run, on_progress=on_progress)
     for difference in filled.differences:

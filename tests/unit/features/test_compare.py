@@ -22,7 +22,8 @@ COMPARED = 6 + len(FEATURES.names)
 def rows(keys: list[tuple[int, int]], seed: int = 0) -> pa.Table:
     """Rows of (machine, window) pairs; a row's content depends on its key alone."""
     rngs = [np.random.default_rng([seed, *key]) for key in keys]
-    values = np.array([rng.normal(size=len(FEATURES.names)) for rng in rngs], np.float32).reshape(len(keys), -1)
+    width = len(FEATURES.names)
+    values = np.array([rng.normal(size=width) for rng in rngs], np.float32).reshape(len(keys), width)
     values[values > 1] = np.nan
     end_ms = np.array([T0 + 3_600_000 * end for _, end in keys], np.int64)
     return rows_from_arrays(
