@@ -1,4 +1,4 @@
-"""Says that something is awaited: at once, now and then while it lasts, and when it is over."""
+"""Says that something is awaited: at once, now and then while it lasts, and when it is over. And no more often."""
 
 from __future__ import annotations
 
@@ -32,3 +32,20 @@ class Patience:
         if self._since is not None:
             self._log.warning("all well again, after %.0f s", self._clock() - self._since)
             self._since = None
+
+
+class Seldom(logging.Filter):
+    """Lets one line of a kind pass in a while: a client library has one for each of twenty tries a second."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._said: dict[object, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """The kind is the first argument, librdkafka's "facility"."""
+        kind, now = record.args[0] if isinstance(record.args, tuple) and record.args else record.msg, self._clock()
+        passes = now - self._said.get(kind, -AGAIN_S) >= AGAIN_S
+        if passes:
+            self._said[kind] = now
+        return passes

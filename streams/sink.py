@@ -21,7 +21,7 @@ from features.marks import OnlineLostError
 from features.plant import Plant
 from features.store import Store
 from streams.intake import Intake
-from streams.patience import Patience
+from streams.patience import Patience, Seldom
 from streams.positions import Position, positions
 from streams.refilling import Refilling
 from streams.settings import Settings
@@ -29,6 +29,8 @@ from streams.topics import ensure_topics
 from streams.unstorable import Unstorable
 
 log = logging.getLogger(__name__)
+client_log = log.getChild("client")
+client_log.addFilter(Seldom())
 MOST_ROWS = 20_000
 RETRY_S = 2.0
 
@@ -62,7 +64,7 @@ class Sink:
                 "isolation.level": "read_committed",
                 "fetch.queue.backoff.ms": 20,
             },
-            logger=log,
+            logger=client_log,
         )
 
     def stop(self) -> None:
@@ -178,7 +180,7 @@ class Sink:
         if error := record.error():
             if error.fatal() or error.name() == "_AUTO_OFFSET_RESET":
                 raise KafkaException(error)
-            log.warning("%s", error.str())
+            client_log.warning("%s", error.str())
             return
         self._next[record.partition()] = record.offset() + 1
         try:

@@ -11,10 +11,12 @@ from confluent_kafka import Producer
 from features.errors import ServiceError
 from streams.batch import Partition, RecordBatch
 from streams.dead_letters import dead_letters
+from streams.patience import Seldom
 from streams.reasons import Reason, Rejected
 from streams.topics import LARGEST_RECORD
 
-log = logging.getLogger(__name__)
+client_log = logging.getLogger(__name__).getChild("client")
+client_log.addFilter(Seldom())
 PATIENCE_S = 30.0
 
 
@@ -26,7 +28,7 @@ class Unstorable:
         self._failed = ""
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.max.bytes": LARGEST_RECORD},
-            logger=log,
+            logger=client_log,
         )
 
     def add(self, record: Any, detail: str) -> None:

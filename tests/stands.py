@@ -162,6 +162,7 @@ class Inside:
 
     def _run(self) -> None:
         handler, ours = logging.StreamHandler(self._log), logging.getLogger("streams")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
         ours.addHandler(handler)
         ours.setLevel(logging.INFO)
         try:

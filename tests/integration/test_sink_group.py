@@ -124,4 +124,5 @@ def test_a_broker_that_is_killed_is_waited_for(redis_url: str, tmp_path: Path) -
             stand.feed()
             stand.wait_done(sink)
             assert sink.stop(10) == 0
+        assert sink.output().count("Connection refused") < 5
         stand.assert_stored()

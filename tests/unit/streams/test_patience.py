@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from streams.patience import Patience
+from streams.patience import Patience, Seldom
 
 
 def test_what_lasts_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
@@ -26,3 +26,16 @@ def test_what_lasts_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> No
         "Redis is away; waiting for 60 s by now",
         "all well again, after 71 s",
     ]
+
+
+def test_a_library_that_repeats_itself_is_heard_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    now, log = 0.0, logging.getLogger("test.client")
+    seldom = Seldom(clock=lambda: now)
+    log.addFilter(seldom)
+    for second in range(61):
+        now = float(second)
+        log.error("%s [%s] %s", "FAIL", "consumer", f"refused {second}")
+    log.error("%s [%s] %s", "FENCED", "consumer", "fatal")
+    log.removeFilter(seldom)
+    assert [message.split()[2] for message in caplog.messages] == ["refused", "refused", "refused", "fatal"]
+    assert caplog.messages[1].endswith("refused 30")
