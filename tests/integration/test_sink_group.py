@@ -12,7 +12,6 @@ import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from embedded.kafka import EmbeddedKafka
 from tests.stands import Stand
 from tests.support import until
 
@@ -110,19 +109,3 @@ def test_a_topic_that_was_made_anew_is_refused(stand: Stand) -> None:
     with stand.sink() as sink:
         assert sink.wait() == 1
     assert "got a topic that ends at 0" in sink.output()
-
-
-def test_a_broker_that_is_killed_is_waited_for(redis_url: str, tmp_path: Path) -> None:
-    with EmbeddedKafka(tmp_path / "kafka") as broker:
-        stand = Stand("sink_broker", broker.bootstrap, tmp_path / "home", f"{redis_url.rpartition('/')[0]}/{DATABASE}")
-        stand.feed(0.3)
-        with stand.sink() as sink:
-            stand.wait_done(sink)
-            stand.feed(0.5)
-            broker.kill()
-            broker.start()
-            stand.feed()
-            stand.wait_done(sink)
-            assert sink.stop(10) == 0
-        assert sink.output().count("Connection refused") < 5
-        stand.assert_stored()
