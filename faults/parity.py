@@ -100,12 +100,12 @@ def live(site: Site, records: int, redis_url: str) -> float:
     """Worker and sink over all of it, the worker killed half way; returns the seconds that it took."""
     began = time.monotonic()
     site.apply(redis_url)
-    with site.worker(SETTINGS) as first:
-        site.wait_for(records // 2, first)
-        first.kill()
-    with site.worker(SETTINGS) as second, site.sink(redis_url) as sink:
-        site.wait_for(records, second, sink)
-        second.stop()
+    with site.sink(redis_url) as sink:
+        with site.worker(SETTINGS) as first:
+            site.wait_for(records // 2, first, sink)
+            first.kill()
+        with site.worker(SETTINGS) as second:
+            site.wait_for(records, second, sink)
         rows = sum(len(block.machine_ids) for block in site.blocks())
         while site.offline_rows() < rows:
             sink.require()

@@ -77,8 +77,7 @@ class _Place:
         self._consumer.close()
 
     def _take(self, consumer: Any, partitions: list[TopicPartition]) -> None:
-        consumer.assign(partitions)
-        consumer.pause(partitions)
+        consumer.assign([])  # they are ours, and nothing is read
         self._assigned, self._mine = True, len(partitions)
 
     def _give(self, consumer: Any, _: Any) -> None:

@@ -123,7 +123,7 @@ def rows_in(tables: dict[str, pa.Table]) -> int:
 def test_beside_a_running_sink_a_live_run_is_found_equal_and_nothing_is_written(site: Site, redis_url: str) -> None:
     live, url = offline(site.plant, site.home), database(redis_url, LIVE)
     with site.running("sink") as sink:
-        until(lambda: members(site), "a sink in its group")
+        sink.wait_for(f"{site.plant.topics.features}: from")
         result, figures = replayed(site, site.home, url, "--dry-run")
         refused, _ = replayed(site, site.home, url)
         assert sink.stop() == 0, sink.output()
@@ -224,14 +224,6 @@ def test_a_sink_that_starts_meanwhile_ends_the_replay(site: Site) -> None:
         hold()
         with site.running("sink", worker="late"), pytest.raises(StateError, match="expected no sink to run"):
             until(hold, "a refusal")
-
-
-def members(site: Site) -> int:
-    """Sinks that have partitions."""
-    group = f"{site.plant.name}-sink"
-    admin = AdminClient({"bootstrap.servers": site.bootstrap})
-    described = admin.describe_consumer_groups([group])[group].result(30)
-    return sum(bool(member.assignment.topic_partitions) for member in described.members)
 
 
 def test_without_tables_it_says_what_makes_them(site: Site, url: str, tmp_path: Path) -> None:
