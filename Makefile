@@ -46,7 +46,7 @@ eval: $(SETUP) ## detection quality on the public data sets of DATA=
 
 replay: DATA := ../shared/data/skab
 replay: $(SETUP) ## send the recorded data set DATA= through the whole pipe
-	@$(BIN)/headrace replay --data $(DATA) $(ARGS)
+	@$(BIN)/headrace demo --data $(DATA) $(ARGS)
 
 lock: $(SETUP) ## pin every package and jar again, with hashes
 	@$(BIN)/uv pip compile requirements-dev.in --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

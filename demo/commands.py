@@ -1,4 +1,4 @@
-"""The commands `demo` and `replay`."""
+"""The command `demo`."""
 
 from __future__ import annotations
 
@@ -13,39 +13,35 @@ import msgspec
 from features.plant import Plant
 
 
-def _with_site(home: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds the options that say where a run takes place."""
-    options = (
-        click.option(
-            "--home", default=home, show_default=True, help="Folder for this run; an earlier run's is emptied."
-        ),
-        click.option("--bootstrap", help="Use this Kafka instead of an embedded one."),
-        click.option("--redis-url", help="Use this Redis instead of an embedded one."),
-    )
-
-    def add(command: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
 @click.command()
 @click.option("--plant", "plant_path", default="plant.yaml", show_default=True, help="Plant to simulate.")
-@_with_site(".headrace/demo")
-@click.option("--data", type=click.Path(exists=True, file_okay=False), help="Recorded data instead: as `replay`.")
+@click.option(
+    "--home", help="Folder for this run; an earlier run's is emptied.  [.headrace/demo; with --data .headrace/replay]"
+)
+@click.option("--bootstrap", help="Use this Kafka instead of an embedded one.")
+@click.option("--redis-url", help="Use this Redis instead of an embedded one.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False),
+    help="Recorded data instead: the folder of SKAB or of the hydraulic rig.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the training, with --data.")
 @click.option("--keep", is_flag=True, help="Stay up at the end, until Ctrl-C.")
-def demo(*, plant_path: str, home: str, data: str | None, keep: bool, **services: str | None) -> None:
+def demo(*, plant_path: str, home: str | None, data: str | None, seed: int, keep: bool, **services: str | None) -> None:
     """Show the main job: a simulated plant learns what is normal, then things break.
 
     Starts Kafka and Redis, a worker and a sink; simulates healthy hours; trains a bundle per machine class from Feast;
     lets faults grow; tells what was found, and what two example consumers made of it. Takes about a minute and a half.
+
+    With --data, recorded data goes through the whole pipe instead: Kafka, worker, Feast, training, scoring, events; the
+    result is computed from the events on the topic.
+
     The last line is one JSON object with the figures.
     """
     if data:
-        _replay(data, home, seed=0, **services)
+        _recorded(data, home or ".headrace/replay", seed, **services)
         return
+    home = home or ".headrace/demo"
     from demo.narrator import Narrator  # noqa: PLC0415 - the clock starts before what takes seconds
 
     say = Narrator()
@@ -72,21 +68,7 @@ def _stay(bootstrap: str, redis_url: str, home: str, show: Callable[[str], Any])
         show("stopping")
 
 
-@click.command()
-@click.option(
-    "--data", required=True, type=click.Path(file_okay=False), help="Folder of the data set: SKAB or hydraulic."
-)
-@_with_site(".headrace/replay")
-@click.option("--seed", default=0, show_default=True, help="Seed of the training.")
-def replay(*, data: str, home: str, seed: int, **services: str | None) -> None:
-    """Send recorded data through the whole pipe: Kafka, worker, Feast, training, scoring, events.
-
-    The result is computed from the events on the topic. The last line is one JSON object with the figures.
-    """
-    _replay(data, home, seed, **services)
-
-
-def _replay(data: str, home: str, seed: int, **services: str | None) -> None:
+def _recorded(data: str, home: str, seed: int, **services: str | None) -> None:
     from demo.narrator import Narrator  # noqa: PLC0415 - imports what takes seconds
     from demo.recorded import run  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`headrace replay`: recorded data through Kafka, all agents, Feast, training and scoring; judged by the events."""
+"""`headrace demo --data`: recorded data through Kafka, worker, Feast, training and scoring; judged by the events."""
 
 from __future__ import annotations
 

@@ -93,8 +93,8 @@ CALLS = {
 }
 """Functions that our modules call by name, and the module whose name is wrapped."""
 CLIENTS = {
-    "worker": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.source", Consumer, CONSUMER_STEPS)),
-    "sink": (("streams.sink", Consumer, CONSUMER_STEPS),),
+    "worker": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
+    "sink": (("streams.member", Consumer, CONSUMER_STEPS),),
 }
 
 

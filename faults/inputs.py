@@ -99,7 +99,7 @@ def _until_read(trial: Trial, worker: Running) -> None:
 
 def overload(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """More than the worker can do, nine records in ten in one partition: memory stays, the lag is shown."""
-    trial.send_instead(hot(trial.site.plant, 4_000, int(rng.integers(1 << 30))), per_s=1e9, ahead=10**9)
+    trial.send_instead(hot(trial.site.plant, 20_000, int(rng.integers(1 << 30))), per_s=1e9, ahead=10**9)
     trial.begin(sink=False)
     worker = trial.start(fetch_records=100)
     sizes_mb = []

@@ -30,7 +30,7 @@ def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     for fault in cycle(hook_points(rng)):
         if landed == wanted or not trial.traffic.open:
             break
-        sink = trial.start_hooked(fault, "sink", compact_commits=3)
+        sink = trial.start_hooked(fault, "sink", compact_files=3, compact_s=1)
         trial.wait_for_end(sink, f"the fault {fault}")
         if not sink.ended:
             break

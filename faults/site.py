@@ -45,7 +45,7 @@ class Site:
         self.telemetry = plant.topics.telemetry[0].name
         home.mkdir(parents=True, exist_ok=True)
         (home / "plant.yaml").write_text(plant.dump())
-        self._env = {
+        self.env = {
             "HEADRACE_PLANT": str(home / "plant.yaml"),
             "HEADRACE_HOME": str(home),
             "HEADRACE_BOOTSTRAP": bootstrap,
@@ -95,7 +95,7 @@ class Site:
 
     def start(self, *command: str, **settings: object) -> Running:
         """As `running`, for processes that the test ends itself. `settings` are HEADRACE_… of the environment."""
-        env = self._env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
+        env = self.env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
         return Running([str(HEADRACE), "-v", *command], env, self.home / f"{command[0]}.log")
 
     def start_doomed(self, fault: Fault, role: str, **settings: object) -> Running:
@@ -107,7 +107,7 @@ class Site:
         return self._hooked(role, {"CLOCK_SKEW_S": str(skew_s)}, settings)
 
     def _hooked(self, role: str, more: dict[str, str], settings: dict[str, object]) -> Running:
-        env = self._env | more | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
+        env = self.env | more | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
         return Running([sys.executable, "-m", "faults.hooks", "-v", role], env, self.home / f"{role}.log")
 
     def committed(self, group: str | None = None, topic: str | None = None) -> int:

@@ -6,21 +6,28 @@ features topic must be kept longer than that risk is.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from features.errors import FeatureSetMismatchError, StateError
+from features.errors import FeatureSetMismatchError, ServiceError, StateError
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads  # imports pandas
 
 VACUUM_AFTER_HOURS = 7 * 24
 """How long files that compaction replaced stay for readers of older versions."""
-_APP, _VERSION = b"headrace.app", b"headrace.version"
+_APP, _VERSION, _AFTER = b"headrace.app", b"headrace.version", b"headrace.after"
+
+
+class OvertakenError(StateError):
+    """Another process wrote on from where this one wanted to; nothing of this write is in the table."""
 
 
 def create(path: str | Path, schema: pa.Schema, partition_by: tuple[str, ...] = ()) -> None:
@@ -42,9 +49,13 @@ def dataset(path: str | Path) -> pads.Dataset:
     return open_table(path).to_pyarrow_dataset()
 
 
-def stamp(rows: pa.Table, app: str, version: int) -> pa.Table:
-    """Rows that `append` adds exactly once: only if `app` has not committed this version or a later one."""
-    return rows.replace_schema_metadata({_APP: app.encode(), _VERSION: str(version).encode()})
+def stamp(rows: pa.Table, app: str, version: int, after: int | None = None) -> pa.Table:
+    """Rows that `append` adds exactly once: only if `app` has not committed this version or a later one.
+
+    With `after` only if the version committed last is that one, 0 for none: no other process came in between.
+    """
+    marks = {_APP: app, _VERSION: str(version)} | ({} if after is None else {_AFTER: str(after)})
+    return rows.replace_schema_metadata(marks)
 
 
 def append(path: str | Path, rows: pa.Table) -> bool:
@@ -55,29 +66,52 @@ def append(path: str | Path, rows: pa.Table) -> bool:
     same app id the slower one fails. Without a stamp every call adds the rows.
 
     Raises:
-        StateError: another writer with this app id committed at the same time; nothing was written.
+        OvertakenError: another writer with this app id committed since, or at the same time; nothing was written.
+        ServiceError: the disk is full or does not take it; both or neither are there, as after a crash.
     """
     table, marks = open_table(path), rows.schema.metadata or {}
     rows = rows.replace_schema_metadata(None)
     if _APP not in marks:
-        write_deltalake(table, rows, mode="append")
+        with _writing(path, "rows"):
+            write_deltalake(table, rows, mode="append")
         return True
     app, version = marks[_APP].decode(), int(marks[_VERSION])
     committed = table.transaction_version(app)
+    if _AFTER in marks and (committed or 0) != int(marks[_AFTER]):
+        after = int(marks[_AFTER])
+        raise OvertakenError(f"{path}: expected {app} at version {after}, got {committed}: another process writes it")
     if committed is not None and committed >= version:
         return False
-    properties = CommitProperties(app_transactions=[Transaction(app, version)])
-    try:
+    with _writing(path, app):
+        properties = CommitProperties(app_transactions=[Transaction(app, version)])
         write_deltalake(table, rows, mode="append", commit_properties=properties)
-    except CommitFailedError as error:
-        raise StateError(f"{path}: expected to be the only writer of {app}, got a concurrent commit") from error
     return True
+
+
+def mend(table: DeltaTable, rows: pa.Table, app: str, version: int) -> None:
+    """Add rows beside those that `app` writes, in one commit under its name; its version stays.
+
+    `version` is the one (0: none) that the caller saw when it decided that these rows are missing.
+
+    Raises:
+        OvertakenError: `app` has committed since then; nothing was written.
+        ServiceError: the disk is full or does not take it.
+    """
+    if (table.transaction_version(app) or 0) != version:
+        raise OvertakenError(f"{table.table_uri}: expected {app} at version {version}, got another: it is written")
+    with _writing(table.table_uri, app):
+        properties = CommitProperties(app_transactions=[Transaction(app, version)])
+        write_deltalake(table, rows, mode="append", commit_properties=properties)
 
 
 def app_version(path: str | Path, app: str) -> int | None:
     """The version of the last stamp committed for `app`; None: none."""
-    version: int | None = open_table(path).transaction_version(app)
-    return version
+    return app_versions(open_table(path), [app])[0]
+
+
+def app_versions(table: DeltaTable, apps: Sequence[str]) -> list[int | None]:
+    """As `app_version`, of several apps at one version of the table."""
+    return [table.transaction_version(app) for app in apps]
 
 
 def replace(path: str | Path, rows: pa.Table) -> bool:
@@ -94,12 +128,40 @@ def _sorted(rows: pa.Table) -> pa.Table:
     return rows.sort_by([(name, "ascending") for name in rows.column_names])
 
 
-def compact(path: str | Path) -> int:
+def compact(path: str | Path, more_than: int = 0) -> int:
     """Merge small files, then delete those replaced over a week ago; the number of files merged.
 
-    Rows and app versions stay. Appends may go on meanwhile.
+    Nothing is done where there are not `more_than` files that could be merged into others. Rows and app versions stay.
+    Appends may go on meanwhile; a crash leaves the table as it was.
+
+    Raises:
+        OvertakenError: another process compacted at the same time.
+        ServiceError: the disk is full or does not take it; the table is as it was.
     """
     table = open_table(path)
-    merged = int(table.optimize.compact()["numFilesRemoved"])
-    table.vacuum(retention_hours=VACUUM_AFTER_HOURS, dry_run=False)
+    if spare_files(table) <= more_than:
+        return 0
+    with _writing(path, "compaction"):
+        merged = int(table.optimize.compact()["numFilesRemoved"])
+        table.vacuum(retention_hours=VACUUM_AFTER_HOURS, dry_run=False)
     return merged
+
+
+def spare_files(table: DeltaTable) -> int:
+    """Files beyond one per partition of the table: so many fewer there could be."""
+    by_folder = Counter(name.rpartition("/")[0] for name in table.file_uris())
+    return by_folder.total() - len(by_folder)
+
+
+@contextmanager
+def _writing(path: str | Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except CommitFailedError as error:
+        raise OvertakenError(f"{path}: expected to be the only writer of {what}, got a concurrent commit") from error
+    except (OSError, DeltaError) as error:
+        if isinstance(error, DeltaError) and "os error" not in str(error):
+            raise
+        raise ServiceError(
+            f"{path}: expected the disk to take {what}, got {error}; make room, it will be tried again"
+        ) from error

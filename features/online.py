@@ -5,8 +5,7 @@ What the fast path does not know (a cluster, expiry, other types, several join k
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,17 +15,23 @@ from feast.infra.online_stores.helpers import compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig, RedisType
 from feast.types import Float32, String
 from numpy.typing import NDArray
-from redis import RedisError, SSLConnection
+from redis import SSLConnection
+from redis.backoff import NoBackoff
 from redis.connection import parse_url
+from redis.retry import Retry
 
-from features.errors import ServiceError
 from features.join import History
+from features.marks import OnlineMarks, reaching_redis
+from features.schema import FeatureSet
 from features.wire import Layout, decode_rows, decode_time, pack_row
 
 ROWS_PER_SEND = 2_000
 """Rows encoded while Redis works on those sent before."""
 ROWS_PER_READ = 100
 """Rows read by one script: about 2 ms in which Redis serves nobody else."""
+ANSWER_S = 5.0
+"""Longest wait for Redis to connect or to go on with an answer, where the connection string does not say. Then it is an
+error, at once: the client would try eleven times by itself, a minute in which nobody knows."""
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -45,13 +50,22 @@ class ArrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast has
 
     @staticmethod
     def _parse_connection_string(connection_string: str) -> Any:
+        timeouts: dict[str, Any] = {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S}
         if "://" not in connection_string:
-            return RedisOnlineStore._parse_connection_string(connection_string)
-        given: dict[str, Any] = dict(parse_url(connection_string))  # type: ignore[no-untyped-call]
+            nodes, given = RedisOnlineStore._parse_connection_string(connection_string)
+            return nodes, timeouts | given
+        given = dict(parse_url(connection_string))  # type: ignore[no-untyped-call]
         if given.pop("connection_class", None) is SSLConnection:
             given["ssl"] = True
         node = {"host": given.pop("host", "localhost"), "port": str(given.pop("port", 6379))}
-        return [node], given
+        return [node], timeouts | given
+
+    def _get_client(self, online_store_config: RedisOnlineStoreConfig) -> Any:
+        new = self._client is None
+        client = super()._get_client(online_store_config)
+        if new:
+            client.set_retry(Retry(NoBackoff(), 0))
+        return client
 
     def can_write(self, config: RepoConfig, view: FeatureView, rows: pa.Table) -> bool:
         """Whether `write_rows` knows this store, this view and these columns."""
@@ -100,9 +114,13 @@ class ArrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast has
         replies = self._exchange(config, (layout.read_rows_command(part, features) for part in parts), len(parts))
         return decode_rows([row for part in replies for row in part], len(features))
 
+    def marks(self, config: RepoConfig, plant: str, features: FeatureSet) -> OnlineMarks:
+        """How far this store has the features topic."""
+        return OnlineMarks(lambda: self._get_client(config.online_store), plant, features)
+
     def get_online_features(self, *args: Any, **named: Any) -> Any:
         """As Feast's; raises ServiceError where Redis cannot be reached."""
-        with _reaching_redis():
+        with reaching_redis():
             return super().get_online_features(*args, **named)
 
     def _stored_times(self, config: RepoConfig, layout: Layout, keys: Sequence[bytes]) -> NDArray[np.int64]:
@@ -113,7 +131,7 @@ class ArrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast has
         self, config: RepoConfig, layout: Layout, keys: Sequence[bytes], features: Sequence[str]
     ) -> list[bytes]:
         fields: list[str | bytes] = [*map(layout.field, features), layout.timestamp_field]
-        with _reaching_redis():
+        with reaching_redis():
             return [pack_row(values) for values in self._read_hash_fields(config, [(key, fields) for key in keys])]
 
     def _exchange(self, config: RepoConfig, sends: Iterable[bytes], replies: int) -> list[Any]:
@@ -122,7 +140,7 @@ class ArrowRedisOnlineStore(RedisOnlineStore):  # type: ignore[misc] # Feast has
         Any failure closes the connection, so that no reply is ever taken for another command's.
         """
         pool = self._get_client(config.online_store).connection_pool
-        with _reaching_redis():
+        with reaching_redis():
             connection = pool.get_connection()
             try:
                 for commands in sends:
@@ -144,16 +162,6 @@ def layout_of(config: RepoConfig, view: FeatureView) -> Layout:
         floats=tuple(field.name for field in view.features if field.dtype == Float32),
         strings=tuple(field.name for field in view.features if field.dtype == String),
     )
-
-
-@contextmanager
-def _reaching_redis() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise ServiceError(
-            f"Redis: expected the online store to answer, got {error}; check its URL and state"
-        ) from error
 
 
 def _encode_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 
 from features import delta
 from features.errors import HeadraceError
+from features.marks import NONE, OnlineMarks
 from features.naming import ATTRIBUTES, attributes_path, service_name, table_path, telemetry_name
+from features.newest import newest_ends, newest_rows
 from features.plant import Plant
-from features.rows import LATEST_MS, TIMESTAMP, check_rows
+from features.recorded import Recorded
+from features.rows import TIMESTAMP, check_rows
 from features.schema import FeatureSet
 
 if TYPE_CHECKING:
     import pandas as pd
+    from deltalake import DeltaTable
     from feast import FeatureStore, FeatureView
 
 REPO = Path(__file__).parent / "feature_repo"
@@ -77,46 +81,100 @@ class Store:
         delta.replace(attributes_path(self._home), rows)
         feast.provider.ingest_arrow(self._objects[ATTRIBUTES], rows, newest_wins=False)
 
-    def write(self, class_name: str, rows: pa.Table, *, partition: int, last_offset: int) -> bool:
+    def write(
+        self, class_name: str, rows: pa.Table, *, partition: int, last_offset: int, after: int | None = None
+    ) -> bool:
         """Write rows of `rows.rows_from_arrays`; False where the features topic's offset was written before.
 
         Exactly once offline: rows and offset are one commit. Online afterwards, newest event wins. A crash between the
         two leaves the online store behind: write the same batch again, or call `rebuild_online`, before going on from
-        `offline_offset`. One writer per partition.
+        `offline_offset`. One writer per partition; with `after`, the offset that is offline already (-1: none), two
+        are told apart.
 
         Raises:
             FeatureRowsError: the store cannot hold a row; nothing was written.
             FeatureSetMismatchError: `apply` has not been called for this feature-set version.
-            StateError: another writer of this partition came in between; nothing was written.
-            ServiceError: Redis does not answer; the rows are offline already.
+            OvertakenError: another writer of this partition came in between; nothing was written.
+            ServiceError: the disk is full, or Redis does not answer or take it; the rows may be offline already.
         """
         check_rows(self._set(class_name), rows, round(self._plant.limits.future_s * 1000))
         view, provider = self._view(class_name), self._feast.provider
         written: list[int] = []
-        stamped = delta.stamp(rows, _app(partition), last_offset + 1)
+        stamped = delta.stamp(rows, _app(partition), last_offset + 1, None if after is None else after + 1)
         provider.offline_write_batch(self._feast.config, view, stamped, written.append)
         provider.ingest_arrow(view, rows)
         return bool(written)
 
     def offline_offset(self, class_name: str, partition: int) -> int | None:
         """Last offset of the features topic's partition that is offline; None: none."""
-        version = delta.app_version(self._path(class_name), _app(partition))
-        return None if version is None else version - 1
+        offset = self.offline_offsets(class_name, [partition])[partition]
+        return None if offset == NONE else offset
 
-    def rebuild_online(self, class_name: str) -> None:
-        """Write the newest offline row of every machine online, unless what is there is as new. Idempotent."""
-        view = self._view(class_name)
-        newest = self._feast.provider.offline_store.pull_latest_from_table_or_query(
-            config=self._feast.config,
-            data_source=view.batch_source,
-            join_key_columns=["machine_id"],
-            feature_name_columns=list(self._set(class_name).names),
-            timestamp_field="event_timestamp",
-            created_timestamp_column="created_timestamp",
-            start_date=datetime.fromtimestamp(0, UTC),
-            end_date=datetime.fromtimestamp(LATEST_MS / 1000, UTC),
-        )
-        self._feast.provider.ingest_arrow(view, newest.to_arrow())
+    def offline_offsets(self, class_name: str, partitions: Sequence[int]) -> dict[int, int]:
+        """Last offset of each partition that is offline; -1: none."""
+        return _offsets(delta.open_table(self._path(class_name)), partitions)
+
+    def newest_ends(self, class_name: str, partitions: Sequence[int] | None = None) -> dict[str, int]:
+        """End (ms since 1970) of each machine's newest offline window; None: of all partitions."""
+        newest = newest_ends(delta.dataset(self._path(class_name)), partitions)
+        machines, ends = (newest.column(i) for i in range(2))
+        return dict(zip(machines.to_pylist(), (ends.cast(pa.int64()).to_numpy() // 1000).tolist(), strict=True))
+
+    def recorded(self, class_name: str, partitions: Iterable[int]) -> Recorded:
+        """What is offline now of some source partitions, to be compared and mended.
+
+        Raises:
+            FeatureSetMismatchError: `apply` has not been called for this feature-set version.
+        """
+        return Recorded(self._path(class_name), self._set(class_name), {n: _app(n) for n in partitions})
+
+    def check_online(self) -> None:
+        """Raises ServiceError where Redis does not answer."""
+        self._marks(next(iter(self._sets))).read([0])
+
+    def stale_online(self, class_name: str, offsets: Mapping[int, int]) -> list[int]:
+        """Partitions whose rows up to these offsets are not, or not for certain, online.
+
+        Raises:
+            ServiceError: Redis does not answer.
+        """
+        marks = self._marks(class_name).read(list(offsets))
+        return [number for number, offset in offsets.items() if marks[number] != offset]
+
+    def mark_online(self, class_name: str, partition: int, before: int, after: int) -> None:
+        """After `write`: the online store has the rows up to `after`, as it had those up to `before`.
+
+        Raises:
+            OnlineLostError: it had not: it was emptied, or restored from an older copy, or another writer came in.
+            ServiceError: Redis does not answer.
+        """
+        self._marks(class_name).move(partition, before, after)
+
+    def rebuild_online(self, class_name: str, partitions: Sequence[int] | None = None) -> int:
+        """Write the newest offline row of every machine online, unless what is there is as new, and its attributes.
+
+        Idempotent. `partitions`: only of machines whose telemetry is in these; None: of all. Returns the number of
+        machines.
+
+        Raises:
+            OnlineLostError: the online store was emptied meanwhile, or another process rebuilt it too.
+            ServiceError: Redis does not answer or take it.
+        """
+        table = delta.open_table(self._path(class_name))
+        offsets = _offsets(table, range(self._plant.topics.partitions) if partitions is None else partitions)
+        columns = ["machine_id", *self._set(class_name).names, "event_timestamp", "created_timestamp"]
+        newest = newest_rows(table.to_pyarrow_dataset(), columns, partitions)
+        with self._marks(class_name).rebuilding(offsets):
+            self._feast.provider.ingest_arrow(self._view(class_name), newest)
+            self._write_attributes(class_name)
+        return int(newest.num_rows)
+
+    def _write_attributes(self, class_name: str) -> None:
+        from features.views import attribute_rows  # noqa: PLC0415 - imports Feast
+
+        rows = attribute_rows(self._plant)
+        mine = rows.filter(pc.equal(rows.column("class"), class_name))
+        self._feast.provider.ingest_arrow(self._objects[ATTRIBUTES], mine, newest_wins=False)
 
     def online(
         self,
@@ -194,12 +252,17 @@ class Store:
         found = delta.dataset(self._path(class_name)).to_table(keys, filter=where)
         return found.sort_by([(key, "ascending") for key in keys]).to_pandas()
 
-    def compact(self) -> int:
+    def compact(self, more_than: int = 0) -> int:
         """Merge small files of all tables and delete those replaced over a week ago; the number of files merged.
 
-        Writers may go on meanwhile.
+        Tables where no more than `more_than` files could be merged into others stay as they are. Writers may go on
+        meanwhile.
+
+        Raises:
+            OvertakenError: another process compacts.
+            ServiceError: the disk is full.
         """
-        return sum(delta.compact(self._path(class_name)) for class_name in self._sets)
+        return sum(delta.compact(self._path(class_name), more_than) for class_name in self._sets)
 
     def service(self, class_name: str) -> str:
         """Name of the feature service of the class's feature-set version."""
@@ -214,6 +277,12 @@ class Store:
     def _view(self, class_name: str) -> FeatureView:
         return self._objects[telemetry_name(self._set(class_name).class_name)]
 
+    def _marks(self, class_name: str) -> OnlineMarks:
+        marks: OnlineMarks = self._feast.provider.online_store.marks(
+            self._feast.config, self._plant.name, self._set(class_name)
+        )
+        return marks
+
     def _names(self, class_name: str, features: Sequence[str] | None) -> list[str]:
         known = self._set(class_name)
         names = list(known.names if features is None else features)
@@ -224,6 +293,11 @@ class Store:
     def _refs(self, class_name: str, features: Iterable[str], attributes: Iterable[str]) -> list[str]:
         view = telemetry_name(class_name)
         return [f"{view}:{name}" for name in features] + [f"{ATTRIBUTES}:{name}" for name in attributes]
+
+
+def _offsets(table: DeltaTable, partitions: Sequence[int]) -> dict[int, int]:
+    versions = delta.app_versions(table, [_app(number) for number in partitions])
+    return {n: NONE if version is None else version - 1 for n, version in zip(partitions, versions, strict=True)}
 
 
 def _app(partition: int) -> str:

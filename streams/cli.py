@@ -23,7 +23,8 @@ COMMANDS = {
     "registry": "training.commands:registry",
     "verify": "streams.commands:verify",
     "dead-letters": "streams.commands:dead_letters",
-    "replay": "demo.commands:replay",
+    "replay": "streams.commands:replay",
+    "status": "streams.commands:status",
     "demo": "demo.commands:demo",
     "eval": "training.commands:eval_",
 }

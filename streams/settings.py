@@ -32,6 +32,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds between two snapshots of a partition's state."""
     flush_s: float = 10.0
     """Longest time the sink keeps features before it writes them to the store."""
+    compact_files: int = 100
+    """Small files of a table that the sink leaves unmerged; many make reading slow."""
+    compact_s: float = 300.0
+    """Least seconds between two looks at how many there are."""
     session_timeout_ms: int = 10_000
     """How long the broker waits for a silent worker before others take over."""
     fetch_records: int = 24_000

@@ -1,8 +1,9 @@
 """The sink: features topic to Feast, rows first and then the offset marker.
 
-Delivery: exactly once offline (rows and their offset are one Delta commit), newest wins online. A crash between Delta,
-Redis and the consumer group's offset is mended at the next start: what Delta has is not written again, and the online
-store is rebuilt from it.
+Delivery: exactly once offline (rows and their offset are one Delta commit, made only where the last one is ours),
+newest wins online. On any doubt there is one answer: forget what is under way, and begin again from what the store
+says; the rows are in the topic. Start, rebalance, a service that was away and a store that was emptied are the same
+code (`Sink._begin`).
 """
 
 from __future__ import annotations
@@ -10,36 +11,30 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from features.errors import HeadraceError, ServiceError
+from features.delta import OvertakenError
+from features.errors import FormatError, HeadraceError, ServiceError
+from features.marks import OnlineLostError
 from features.plant import Plant
-from features.rows import FeatureRowsError, check_rows, rows_from_arrays
-from features.schema import FeatureSet
 from features.store import Store
-from streams.batch import Partition, RecordBatch
-from streams.dead_letters import dead_letters
-from streams.reasons import Reason, Rejected
-from streams.records import FeatureBlock
+from streams.intake import Intake
+from streams.member import Member, is_fatal
+from streams.patience import Patience, Seldom
+from streams.positions import Position, positions
+from streams.refilling import Refilling
 from streams.settings import Settings
-from streams.topics import LARGEST_RECORD, ensure_topics
+from streams.topics import ensure_topics
+from streams.unstorable import Unstorable
 
 log = logging.getLogger(__name__)
+client_log = log.getChild("client")
+client_log.addFilter(Seldom())
 MOST_ROWS = 20_000
+READING = {"max.poll.interval.ms": 600_000}
 RETRY_S = 2.0
-
-
-@dataclass
-class _Pending:
-    """Rows of one class and partition that wait for the next flush."""
-
-    tables: list[pa.Table] = field(default_factory=list)
-    last_offset: int = -1
 
 
 class Sink:
@@ -47,43 +42,40 @@ class Sink:
 
     def __init__(self, plant: Plant, settings: Settings, store: Store) -> None:
         self._plant, self._settings, self._store = plant, settings, store
-        self._sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
-        self._pending: dict[tuple[str, int], _Pending] = {}
-        self._done: dict[tuple[str, int], int] = {}
-        """Last offset that is in Delta, by class and partition."""
-        self._next: dict[int, int] = {}
-        self._rows = 0
-        self._undelivered = ""
+        self._topic, self._group = plant.topics.features, f"{plant.name}-sink"
+        self._intake, self._patience = Intake(plant), Patience(log)
+        self._letters = Unstorable(settings.bootstrap, plant.topics.dead_letters)
         self._stop = threading.Event()
-        self._letters = Producer(
-            {"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, "message.max.bytes": LARGEST_RECORD},
-            logger=log,
+        self._owned: list[int] = []
+        self._begun = False
+        self._owing = False
+        """Rows could not be written; only written rows show that all is well again."""
+        self._next: dict[int, int] = {}
+        """Offsets that the next flush marks as done."""
+        self._refilling = Refilling(plant, settings, store)
+        self._begin_at = self._flushed = self._compacted = time.monotonic()
+        callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        self._member = Member(
+            settings, self._group, [self._topic], callbacks=callbacks, reading=READING, client_log=client_log
         )
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.bootstrap,
-                "group.id": f"{plant.name}-sink",
-                "group.instance.id": f"{plant.name}-sink-{settings.worker}",
-                "session.timeout.ms": settings.session_timeout_ms,
-                "max.poll.interval.ms": 600_000,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "fetch.queue.backoff.ms": 20,
-            },
-            logger=log,
-        )
+
+    @property
+    def _consumer(self) -> Any:
+        return self._member.consumer
 
     def stop(self) -> None:
         """Ask `run` to finish; may be called from a signal handler or another thread."""
         self._stop.set()
 
     def run(self) -> None:
-        """Work until `stop`; then write what is pending, and leave.
+        """Work until `stop`; then write what is pending where the store takes it, and leave.
+
+        A service that goes away is waited for as a member of the group; the rows stay in the topic meanwhile.
 
         Raises:
-            StateError: a topic has another number of partitions than the plant description says.
-            ServiceError: Kafka cannot be reached or fails, or Redis does not answer while it is being stopped.
+            StateError: a topic has another number of partitions than the plant description says; records are gone
+                from the features topic, and the telemetry that they were made of too; the topic was made anew.
+            ServiceError: Kafka or Redis cannot be reached at the start, or Kafka fails for good.
         """
         try:
             self._live()
@@ -92,129 +84,161 @@ class Sink:
 
     def _live(self) -> None:
         ensure_topics(self._plant, self._settings.bootstrap)
-        self._consumer.subscribe([self._plant.topics.features], on_assign=self._assigned, on_revoke=self._revoked)
-        flushed = time.monotonic()
+        self._store.check_online()
+        self._member.join()
         try:
             while not self._stop.is_set():
-                for record in self._consumer.consume(200, 0.1):
-                    self._take(record)
-                if self._rows >= MOST_ROWS or time.monotonic() - flushed >= self._settings.flush_s:
-                    self._flush()
-                    flushed = time.monotonic()
-            self._flush()
+                self._turn()
+            self._finish()
         finally:
-            self._consumer.close()
+            self._member.leave()
 
-    def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
-        self._drop()
-        numbers = [tp.partition for tp in partitions]
-        self._done = {
-            (name, number): -1 if done is None else done
-            for name in self._plant.classes
-            for number in numbers
-            for done in [self._store.offline_offset(name, number)]
-        }
-        for name in self._plant.classes:
-            if any(self._done[name, number] >= 0 for number in numbers):
-                self._store.rebuild_online(name)
+    def _turn(self) -> None:
+        try:
+            if self._owned and not self._begun and time.monotonic() >= self._begin_at:
+                self._begin()
+            for record in self._consumer.consume(200, 0.1):
+                self._take(record)
+            if self._begun and (self._intake.rows >= MOST_ROWS or _passed(self._flushed, self._settings.flush_s)):
+                self._flush()
+                self._compact()
+        except (ServiceError, OvertakenError, KafkaException) as error:
+            self._anew(error)
 
-    def _revoked(self, _: Any, __: Any) -> None:
-        self._flush()
-        self._drop()
+    def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+        self._forget()
+        self._owned, self._begin_at = sorted(tp.partition for tp in partitions), 0.0
+        consumer.assign([])  # `_begin` assigns; assigned and paused, librdkafka may lose the offset
 
-    def _drop(self) -> None:
-        self._pending, self._next, self._rows = {}, {}, 0
+    def _revoked(self, consumer: Any, _: Any) -> None:
+        self._refilling.wait()
+        self._finish()
+        self._release(consumer)
+
+    def _lost(self, consumer: Any, _: Any) -> None:
+        log.warning("%s: the broker gave our partitions away; their next owner writes what we had not", self._topic)
+        self._release(consumer)
+
+    def _release(self, consumer: Any) -> None:
+        self._forget()
+        self._owned = []
+        consumer.unassign()
+
+    def _forget(self) -> None:
+        self._intake.forget()
+        self._next, self._begun = {}, False
+
+    def _anew(self, error: Exception) -> None:
+        """Whatever it was: back to what is stored."""
+        if isinstance(error, KafkaException) and is_fatal(error.args[0]):
+            self._forget()
+            self._owned = []
+            self._member.join_anew(error.args[0])
+            return
+        if isinstance(error, OnlineLostError) and self._begun:
+            log.warning("%s", error)
+            self._begin_at = 0.0
+        else:
+            self._owing |= self._intake.rows > 0
+            self._patience.failed(error)
+            self._begin_at = time.monotonic() + RETRY_S
+        self._forget()
+        self._consumer.assign([])
+
+    def _begin(self) -> None:
+        """Read on where the store and the group say, once the store is whole."""
+        self._store.check_online()
+        if gone := [position for position in self._positions() if position.gone]:
+            self._refill(gone)
+        found, done = self._positions(), self._done()
+        if [position.partition for position in found] != self._owned:  # a rebalance came in
+            return
+        for name, offsets in done.items():
+            if stale := self._store.stale_online(name, offsets):
+                log.warning("%s%s: not all of it is online; rebuilding it from the offline store", name, stale)
+                rebuilt = self._store.rebuild_online(name, stale)
+                log.warning("%s%s: %d machines are online again", name, stale, rebuilt)
+        self._intake.begin(done, {name: self._store.newest_ends(name, self._owned) for name in self._plant.classes})
+        self._consumer.assign([TopicPartition(self._topic, p.partition, p.next) for p in found])
+        log.info("%s: from %s", self._topic, {p.partition: p.next for p in found})
+        self._begun, self._flushed = True, time.monotonic()
+
+    def _done(self) -> dict[str, dict[int, int]]:
+        return {name: self._store.offline_offsets(name, self._owned) for name in self._plant.classes}
+
+    def _positions(self) -> list[Position]:
+        done = self._done()
+        by_partition = {number: [offsets[number] for offsets in done.values()] for number in self._owned}
+        return positions(self._consumer, self._topic, by_partition)
+
+    def _refill(self, gone: list[Position]) -> None:
+        self._refilling.run(gone, serve=lambda: self._consumer.poll(0.1))
+        self._commit({position.partition: position.oldest for position in gone})
 
     def _take(self, record: Any) -> None:
-        if record.error():
-            if record.error().fatal():
-                raise KafkaException(record.error())
-            log.warning("%s", record.error().str())
+        if error := record.error():
+            if is_fatal(error) or error.name() == "_AUTO_OFFSET_RESET":
+                raise KafkaException(error)
+            client_log.warning("%s", error.str())
             return
-        number, offset = record.partition(), record.offset()
-        self._next[number] = offset + 1
+        self._next[record.partition()] = record.offset() + 1
         try:
-            block = FeatureBlock.decode(record.value() or b"")
-            if offset <= self._done.get((block.class_name, number), -1):
-                return
-            table = self._table(block)
-        except HeadraceError as error:
-            self._reject(record, str(error))
-            return
-        pending = self._pending.setdefault((block.class_name, number), _Pending())
-        pending.tables.append(table)
-        pending.last_offset = offset
-        self._rows += table.num_rows
-
-    def _table(self, block: FeatureBlock) -> pa.Table:
-        """Raises FeatureRowsError where the block's class or feature set is not the plant's."""
-        features = self._sets.get(block.class_name)
-        if features is None or features.version != block.feature_set:
-            expected = features.version[:12] if features else f"a class of {sorted(self._sets)}"
-            raise FeatureRowsError(f"features: expected {expected}, got {block.class_name} {block.feature_set[:12]}")
-        rows = rows_from_arrays(
-            features,
-            machine_ids=block.machine_ids,
-            window_start_ms=block.times("window_start_ms"),
-            window_end_ms=block.times("window_end_ms"),
-            created_ms=block.times("created_ms"),
-            first_offset=block.times("first_offset"),
-            last_offset=block.times("last_offset"),
-            partition=block.partition,
-            values=block.matrix(),
-        )
-        check_rows(features, rows, round(self._plant.limits.future_s * 1000))
-        return rows
+            self._intake.add(record.partition(), record.offset(), record.value())
+        except FormatError:
+            raise
+        except HeadraceError as refused:
+            self._letters.add(record, str(refused))
 
     def _flush(self) -> None:
-        """Rows, then the marker."""
-        for (class_name, number), pending in self._pending.items():
-            rows = pa.concat_tables(pending.tables)
-            self._write(class_name, rows, number, pending.last_offset)
-            self._done[class_name, number] = pending.last_offset
-        if self._next:
-            self._flush_letters()
-            topic = self._plant.topics.features
-            positions = [TopicPartition(topic, number, offset) for number, offset in self._next.items()]
-            self._consumer.commit(offsets=positions, asynchronous=False)
-        self._drop()
-
-    def _flush_letters(self) -> None:
-        """Raises ServiceError where one was not written: the marker must not pass it."""
-        if self._letters.flush(30) or self._undelivered:
-            raise ServiceError(f"dead letters: expected all to be written, got {self._undelivered or 'no answer'}")
-
-    def _delivered(self, error: Any, _: Any) -> None:
-        if error:
-            self._undelivered = error.str()
-
-    def _write(self, class_name: str, rows: pa.Table, number: int, last_offset: int) -> None:
-        """Until it is written: a store that is away is waited for, the rows stay in the topic meanwhile."""
-        while True:
-            try:
-                self._store.write(class_name, rows, partition=number, last_offset=last_offset)
-                return
-            except ServiceError as error:
-                log.warning("%s[%d] up to %d: %s; trying again", class_name, number, last_offset, error)
-                if self._stop.wait(RETRY_S):
-                    raise
-
-    def _reject(self, record: Any, detail: str) -> None:
-        """A record that the store cannot hold becomes a dead letter; at least once, with its origin as identity."""
-        batch = RecordBatch(
-            Partition(record.topic(), record.partition()),
-            [record.value()],
-            [record.key()],
-            np.array([record.offset()]),
-            np.array([record.timestamp()[1]]),
-        )
-        rejected = [Rejected(0, Reason.UNSTORABLE, detail)]
-        for output in dead_letters(self._plant.topics.dead_letters, batch, rejected):
-            self._letters.produce(
-                output.topic,
-                output.value,
-                output.key,
-                partition=output.partition,
-                headers=list(output.headers),
-                on_delivery=self._delivered,
+        """Rows, then the marker; with or without rows, a look whether the online store is whole."""
+        rows = self._intake.rows
+        for name in self._plant.classes:
+            if stale := self._store.stale_online(name, self._intake.done(name)):
+                raise OnlineLostError(f"Redis: expected the rows of {name}{stale} that were written, got another mark")
+        for batch in self._intake.batches():
+            self._store.write(
+                batch.class_name,
+                batch.rows,
+                partition=batch.partition,
+                last_offset=batch.last_offset,
+                after=batch.after,
             )
+            self._store.mark_online(batch.class_name, batch.partition, batch.after, batch.last_offset)
+        if self._next:
+            self._letters.flush()
+            self._commit(self._next)
+        self._next, self._flushed = {}, time.monotonic()
+        if rows or not self._owing:
+            self._owing = False
+            self._patience.over()
+
+    def _commit(self, offsets: dict[int, int]) -> None:
+        where = [TopicPartition(self._topic, number, offset) for number, offset in offsets.items()]
+        for committed in self._consumer.commit(offsets=where, asynchronous=False):
+            if committed.error:
+                raise KafkaException(committed.error)
+
+    def _finish(self) -> None:
+        """Write what waits, unless something is in the way: then it is left in the topic."""
+        if not self._next:
+            return
+        try:
+            self._flush()
+        except (ServiceError, OvertakenError, KafkaException) as error:
+            log.warning("%s: what was read last stays in the topic: %s", self._topic, error)
+            self._forget()
+
+    def _compact(self) -> None:
+        """Now and then, after a flush; one sink does it for all."""
+        if 0 not in self._owned or not _passed(self._compacted, self._settings.compact_s):
+            return
+        begin = self._compacted = time.monotonic()
+        try:
+            if merged := self._store.compact(self._settings.compact_files):
+                log.info("merged %d small files in %.1f s", merged, time.monotonic() - begin)
+        except (ServiceError, OvertakenError) as error:
+            log.warning("tables are not compacted this time: %s", error)
+
+
+def _passed(since: float, seconds: float) -> bool:
+    return time.monotonic() - since >= seconds

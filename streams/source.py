@@ -7,31 +7,36 @@ the committed offset.
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, overload
+from typing import Any
 
-import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from features.errors import ServiceError, StateError
 from features.plant import Plant
-from streams.batch import Fetch, Partition, RecordBatch
+from streams.batch import Fetch, Partition
 from streams.decode import Decoder
+from streams.member import Member, is_fatal
 from streams.partition import PartitionState
 from streams.passing import passes
+from streams.patience import Seldom
+from streams.record_batches import committed_offsets, record_batches
 from streams.restoring import Blocks, read_snapshots
 from streams.resuming import Input, resume
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
+client_log = log.getChild("client")
+client_log.addFilter(Seldom())
+READING = {
+    "partition.assignment.strategy": "range",
+    "fetch.wait.max.ms": 100,
+    "queued.max.messages.kbytes": 65_536,
+}
+"""What only this reader wants of librdkafka."""
 PATIENCE_S = 0.05
 """How long a fetch waits for its first record."""
-FENCED_AGAIN_S = 60.0
 ANSWER_S = 10.0
 """Longest wait for an answer of the broker while state is rebuilt."""
 
@@ -47,31 +52,19 @@ class Source:
         self.epoch = 0
         """Raised whenever ownership or state starts anew."""
         self._recover = False
-        self._fenced_s = -FENCED_AGAIN_S
-        self._swapping = threading.Lock()
         self._failure: BaseException | None = None
-        self._consumer: Any = None
+        callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        self._member = Member(
+            settings, plant.name, list(self._decoders), callbacks=callbacks, reading=READING, client_log=client_log
+        )
+
+    @property
+    def _consumer(self) -> Any:
+        return self._member.consumer
 
     def start(self) -> None:
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": self._settings.bootstrap,
-                "group.id": self._plant.name,
-                "group.instance.id": f"{self._plant.name}-{self._settings.worker}",
-                "client.id": f"headrace-{self._settings.worker}",
-                "session.timeout.ms": self._settings.session_timeout_ms,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "partition.assignment.strategy": "range",
-                "fetch.queue.backoff.ms": 20,  # the default of 1 s starves a fast reader
-                "fetch.wait.max.ms": 100,
-                "queued.max.messages.kbytes": 65_536,
-            },
-            logger=log,
-        )
-        names = list(self._decoders)
-        self._consumer.subscribe(names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        """Join the group."""
+        self._member.join()
 
     def fetch(self) -> Fetch:
         """The next records, grouped by partition; none after a short while without any.
@@ -96,66 +89,33 @@ class Source:
             return Fetch(self.epoch)
         if any(map(Message.error, records)):
             errors = [record.error() for record in records if record.error()]
-            if any(map(_is_fatal, errors)):
-                self._join_anew(errors[-1])
+            if fatal := [error for error in errors if is_fatal(error)]:
+                self._forget()
+                self._member.join_anew(fatal[0])
                 return Fetch(self.epoch)
             records = [record for record in records if not record.error()]
-            log.warning("%s", errors[0].str())
-        return Fetch(epoch, list(self._batches(records)), caught_up=len(records) < most)
-
-    def _batches(self, records: list[Message]) -> Iterator[RecordBatch]:
-        """One batch for each partition that has records, whatever their order in the fetch."""
-        by_partition: dict[object, list[Message]] = {}
-        for origin, run in groupby(records, Message.partition if len(self._decoders) == 1 else _origin):
-            by_partition.setdefault(origin, []).extend(run)
-        for messages in by_partition.values():
-            yield RecordBatch(
-                Partition(messages[0].topic(), messages[0].partition()),
-                list(map(Message.value, messages)),
-                _Keys(messages),
-                _offsets(messages),
-                np.fromiter(map(_MILLISECONDS, map(Message.timestamp, messages)), np.int64, len(messages)),
-            )
+            self._recover = any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors)
+            client_log.warning("%s", errors[0].str())
+        batches = record_batches(records, one_topic=len(self._decoders) == 1)
+        return Fetch(epoch, list(batches), caught_up=len(records) < most)
 
     def group(self) -> Any:
         """The group's metadata, generation included, for the transaction. May be called from any thread."""
-        with self._swapping:
-            return self._consumer.consumer_group_metadata()
+        return self._member.metadata()
 
     def recover(self) -> None:
         """Forget all state and go back to what is committed, at the next fetch. May be called from any thread."""
         self._recover = True
         self.epoch += 1
 
-    def close(self) -> str:
-        """Stop reading; returns the member id under which the group still keeps our place."""
-        member_id: str = self._consumer.memberid() or ""
-        self._consumer.close()
-        return member_id
+    def close(self) -> None:
+        """Leave the group."""
+        self._member.leave()
 
     def lag(self) -> dict[Partition, int]:
         """Records that are there and not yet taken in, as of the last fetch; asks nobody."""
         ends = {p: self._consumer.get_watermark_offsets(TopicPartition(*p), cached=True)[1] for p in self.states}
         return {p: max(0, end - self.states[p].offset) for p, end in ends.items()}
-
-    def _join_anew(self, error: KafkaError) -> None:
-        """Another member has our name. A restarted broker may have taken our own second try to join for one.
-
-        Raises:
-            ServiceError: it is not the first time in a while, so there really is another.
-        """
-        if time.monotonic() - self._fenced_s < FENCED_AGAIN_S:
-            name = self._settings.worker
-            raise ServiceError(
-                f"worker {name}: expected to be the only one of its name, got {error.str()}; give each its own --worker"
-            )
-        log.warning("%s; joining the group anew", error.str())
-        self._fenced_s = time.monotonic()
-        self._forget()
-        with self._swapping:
-            old = self._consumer
-            self.start()
-            old.close()
 
     def _raise_failure(self) -> None:
         if self._failure:
@@ -203,8 +163,7 @@ class Source:
             return
         # snapshots first: while another worker holds the partitions, what is committed can then only be newer
         blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
-        plain = [TopicPartition(p.topic, p.number) for p in partitions]
-        committed = {Partition(tp.topic, tp.partition): _offset(tp) for tp in self._consumer.committed(plain, ANSWER_S)}
+        committed = committed_offsets(self._consumer, partitions, ANSWER_S)
         states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
         self.states = states
         self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
@@ -215,47 +174,3 @@ class Source:
         state = resume(self._plant, fresh, blocks, Input(low, high, committed))
         log.info("%s: state at %d, committed %d", partition, state.offset, committed)
         return state
-
-
-def _offset(committed: TopicPartition) -> int:
-    if committed.error:  # taken for "nothing committed", it would be done again, and seen twice
-        raise KafkaException(committed.error)
-    return int(committed.offset)
-
-
-_MILLISECONDS = itemgetter(1)
-
-
-def _origin(message: Message) -> Partition:
-    return Partition(message.topic(), message.partition())
-
-
-class _Keys(Sequence[bytes | None]):
-    """The keys of some messages, read only where one is needed."""
-
-    def __init__(self, messages: list[Message]) -> None:
-        self._messages = messages
-
-    @overload
-    def __getitem__(self, index: int) -> bytes | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> _Keys: ...
-    def __getitem__(self, index: int | slice) -> bytes | _Keys | None:
-        if isinstance(index, slice):
-            return _Keys(self._messages[index])
-        key: bytes | None = self._messages[index].key()
-        return key
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-
-def _offsets(messages: list[Message]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    first, last, n = messages[0].offset(), messages[-1].offset(), len(messages)
-    if last - first == n - 1:
-        return np.arange(first, last + 1)
-    return np.fromiter(map(Message.offset, messages), np.int64, n)
-
-
-def _is_fatal(error: KafkaError) -> bool:
-    return bool(error.fatal() or error.code() == KafkaError._FATAL)

@@ -10,9 +10,12 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from streams.batch import Output, Partition
 from streams.passing import passes
+from streams.patience import Seldom
 from streams.topics import LARGEST_RECORD
 
 log = logging.getLogger(__name__)
+client_log = log.getChild("client")
+client_log.addFilter(Seldom())
 TIMEOUT_MS = 10_000
 """After so long the broker aborts a transaction that nobody ended."""
 CALL_S = 5.0
@@ -50,7 +53,7 @@ class Transaction:
         """
         self._producer = None
         self.open, self.offsets = False, {}
-        producer, told = Producer(self._settings, logger=log), False
+        producer, told = Producer(self._settings, logger=client_log), False
         while True:
             try:
                 producer.init_transactions(CALL_S)

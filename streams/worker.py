@@ -22,7 +22,6 @@ from confluent_kafka import KafkaException
 from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Fetch
-from streams.leaving import leave
 from streams.memory import keep_pages, spare_collector
 from streams.score import Scoring
 from streams.settings import Settings
@@ -184,9 +183,8 @@ class Worker:
     async def _end(self) -> None:
         if not self._failure and not await self._drain(DRAIN_S):
             self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
-        member_id = await self._in(self._working, self.source.close)
         await self._in(self._committing, self.transaction.abort)
-        await leave(self._settings.bootstrap, self._plant.name, member_id)
+        await self._in(self._working, self.source.close)
         await self.app.stop()
 
     async def _drain(self, longest_s: float) -> bool:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import ServiceError
-from features.online import ArrowRedisOnlineStore, layout_of
+from features.online import ANSWER_S, ArrowRedisOnlineStore, layout_of
 from features.plant import Plant
 from features.schema import FeatureSet
 from features.store import Store
@@ -240,7 +240,9 @@ def test_a_redis_that_does_not_answer_is_said(tmp_path: Path) -> None:
             {"username": "u", "password": "a,b", "db": 3, "ssl": True},
         ),
         ("h:1,db=2", [{"host": "h", "port": "1"}], {"db": 2}),
+        ("redis://h?socket_timeout=0.5", [{"host": "h", "port": "6379"}], {"socket_timeout": 0.5}),
     ],
 )
 def test_the_address_may_be_a_url(given_: str, nodes: list[dict[str, str]], params: dict[str, Any]) -> None:
-    assert list(ArrowRedisOnlineStore._parse_connection_string(given_)) == [nodes, params]
+    patience = {"socket_timeout": ANSWER_S, "socket_connect_timeout": ANSWER_S}
+    assert list(ArrowRedisOnlineStore._parse_connection_string(given_)) == [nodes, patience | params]

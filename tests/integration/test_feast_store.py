@@ -18,6 +18,7 @@ import redis
 from feast import FeatureStore
 
 from features.errors import FeatureSetMismatchError, HeadraceError, ServiceError
+from features.marks import OnlineLostError
 from features.plant import Plant
 from features.rows import FeatureRowsError, rows_from_arrays
 from features.schema import FeatureSet
@@ -107,6 +108,70 @@ def test_online_is_rebuilt_from_offline(store: Store, url: str) -> None:
     values, at_ms = store.online_array("pump", ["p-1", "p-2"], ["temp__last"])
     assert (values.tolist(), at_ms.tolist()) == ([[3], [2]], [T + 10_000, T])
     store.rebuild_online("motor")
+
+
+def test_an_older_row_that_comes_later_is_offline_but_not_online(store: Store) -> None:
+    store.write("pump", rows(["p-1", "p-2"], [T + 10_000, T], [[2], [2]]), partition=0, last_offset=1)
+    store.write("pump", rows(["p-1", "p-2"], [T, T + 10_000], [[1], [3]]), partition=0, last_offset=2)
+    assert len(store.windows("pump")) == 4
+    values, at_ms = store.online_array("pump", ["p-1", "p-2"], ["temp__last"])
+    assert (values.tolist(), at_ms.tolist()) == ([[2], [3]], [T + 10_000, T + 10_000])
+    assert store.newest_ends("pump") == {"p-1": T + 10_000, "p-2": T + 10_000}
+    assert store.newest_ends("pump", [1]) == store.newest_ends("motor") == {}
+
+
+def test_a_mark_tells_whether_online_is_as_far_as_offline(store: Store, url: str) -> None:
+    client = redis.Redis.from_url(url)
+    assert store.stale_online("pump", {0: -1, 1: -1}) == []
+    store.write("pump", rows(["p-1"], T), partition=0, last_offset=4, after=-1)
+    assert store.stale_online("pump", store.offline_offsets("pump", [0, 1])) == [0]  # as after a crash right now
+    store.mark_online("pump", 0, -1, 4)
+    assert store.stale_online("pump", {0: 4, 1: -1}) == []
+
+    copy = {key: client.dump(key) for key in client.scan_iter()}
+    store.write("pump", rows(["p-1"], T + 1), partition=0, last_offset=5, after=4)
+    store.mark_online("pump", 0, 4, 5)
+    for key, value in copy.items():
+        client.restore(key, 0, value, replace=True)
+    assert store.stale_online("pump", {0: 5}) == [0]
+    with pytest.raises(OnlineLostError, match="at 5, got 4"):
+        store.mark_online("pump", 0, 5, 6)
+    assert store.stale_online("pump", {0: 4}) == [0]  # nobody may take it for whole now
+    assert store.rebuild_online("pump", [0]) == 1
+    assert store.stale_online("pump", {0: 5}) == []
+    assert store.online_array("pump", ["p-1"])[1].tolist() == [T + 1]
+
+
+def test_what_is_lost_during_a_rebuild_is_noticed(store: Store, url: str) -> None:
+    marks = store.feast.provider.online_store.marks(
+        store.feast.config, "test", FeatureSet.of(Plant.parse(PLANT), "pump")
+    )
+    with pytest.raises(OnlineLostError, match="got -1"), marks.rebuilding({0: 7}):  # noqa: PT012 - it is about the block
+        assert marks.read([0]) == {0: -1}
+        redis.Redis.from_url(url).flushdb()
+    with marks.rebuilding({0: 7, 1: -1}):
+        pass
+    assert marks.read([0, 1, 2]) == {0: 7, 1: -1, 2: -1}
+
+
+def test_only_machines_of_the_asked_partitions_are_rebuilt_and_with_their_attributes(store: Store, url: str) -> None:
+    here = pa.array([1, 0], pa.int32())
+    table = rows(["p-1", "p-2"], T)
+    table = table.set_column(table.schema.get_field_index("source_partition"), "source_partition", here)
+    store.write("pump", table, partition=0, last_offset=1)
+    store.feast.provider.online_store.delete_entity_values(store.feast.config, ["machine_id"])
+    assert store.rebuild_online("pump", [1]) == 1
+    assert store.online_array("pump", ["p-1", "p-2"])[1].tolist() == [T, 0]
+    assert store.online("pump", ["p-1", "p-2"], [], ["site", "kw"]).values.tolist()[0] == ["p-1", "north", 5.5]
+
+
+def test_feast_leaves_the_marks_alone(store: Store, url: str) -> None:
+    store.write("pump", rows(["p-1"], T), partition=0, last_offset=4)
+    store.mark_online("pump", 0, -1, 4)
+    store.feast.provider.online_store.delete_entity_values(store.feast.config, ["machine_id"])
+    assert store.online_array("pump", ["p-1"])[1].tolist() == [0]
+    assert store.stale_online("pump", {0: 4}) == []
+    assert [key[:9] for key in redis.Redis.from_url(url).scan_iter()] == [b"headrace:"]
 
 
 def test_feasts_own_materialize_does_the_same(store: Store, url: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from features import delta
-from features.errors import FeatureSetMismatchError, StateError
+from features.errors import FeatureSetMismatchError, ServiceError, StateError
 
 SCHEMA = pa.schema([("machine_id", pa.string()), ("value", pa.float32())])
 
@@ -35,6 +35,15 @@ def test_a_version_is_appended_once_and_never_after_a_later_one(path: Path) -> N
     assert delta.append(path, delta.stamp(batch(4), "another", 1))
     assert values(path) == [1, 4]
     assert (delta.app_version(path, "app"), delta.app_version(path, "another")) == (5, 1)
+
+
+def test_a_writer_says_after_which_version_it_comes(path: Path) -> None:
+    assert delta.append(path, delta.stamp(batch(1), "app", 5, after=0))
+    for after in (0, 4, 6):  # one who was overtaken, or dreams
+        with pytest.raises(delta.OvertakenError, match=f"at version {after}, got 5"):
+            delta.append(path, delta.stamp(batch(2), "app", 9, after=after))
+    assert delta.append(path, delta.stamp(batch(3), "app", 9, after=5))
+    assert values(path) == [1, 3]
 
 
 def test_an_empty_batch_moves_the_version(path: Path) -> None:
@@ -68,6 +77,37 @@ def test_a_writer_with_another_app_id_is_no_conflict(path: Path, monkeypatch: py
     assert values(path) == [1, 2]
 
 
+def test_mended_rows_leave_the_version_and_go_on_one_after_the_other(path: Path) -> None:
+    assert delta.append(path, delta.stamp(batch(1), "app", 5))
+    table = delta.open_table(path)
+    delta.mend(table, batch(2), "app", 5)
+    delta.mend(table, batch(3), "app", 5)
+    assert delta.app_version(path, "app") == 5
+    assert delta.append(path, delta.stamp(batch(4), "app", 6))
+    assert values(path) == [1, 2, 3, 4]
+
+
+def test_nothing_is_mended_beside_the_writer_of_the_app(path: Path) -> None:
+    stale, fresh = delta.open_table(path), delta.open_table(path)
+    delta.mend(fresh, batch(1), "other", 0)
+    assert delta.append(path, delta.stamp(batch(3), "app", 1))
+    with pytest.raises(delta.OvertakenError, match="only writer of app"):
+        delta.mend(stale, batch(4), "app", 0)
+    with pytest.raises(delta.OvertakenError, match="app at version 0"):
+        delta.mend(delta.open_table(path), batch(4), "app", 0)
+    assert values(path) == [1, 3]
+
+
+def test_the_writer_of_an_app_notices_who_mends(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = delta.open_table(path)
+    delta.mend(delta.open_table(path), batch(1), "app", 0)
+    monkeypatch.setattr(delta, "open_table", lambda _: stale)
+    with pytest.raises(StateError, match="only writer of app"):
+        delta.append(path, delta.stamp(batch(2), "app", 1))
+    monkeypatch.undo()
+    assert values(path) == [1]
+
+
 def test_compaction_and_checkpoints_keep_rows_and_versions(path: Path) -> None:
     for version in range(1, 6):
         assert delta.append(path, delta.stamp(batch(version), "app", version))
@@ -77,6 +117,26 @@ def test_compaction_and_checkpoints_keep_rows_and_versions(path: Path) -> None:
     assert delta.app_version(path, "app") == 5
     assert delta.dataset(path).count_rows() == 10
     assert not delta.append(path, delta.stamp(batch(9), "app", 5))
+
+
+def test_few_small_files_are_left_alone(path: Path) -> None:
+    for version in range(1, 4):
+        delta.append(path, delta.stamp(batch(version), "app", version))  # two partitions: two files each
+    assert delta.spare_files(delta.open_table(path)) == 4
+    assert delta.compact(path, more_than=4) == 0
+    assert delta.compact(path, more_than=3) == 6
+    assert delta.spare_files(delta.open_table(path)) == 0
+
+
+def test_a_disk_that_does_not_take_it_is_a_service_that_is_away(path: Path) -> None:
+    """A file where the partition's folder should be stands for any error of the file system."""
+    (path / "machine_id=a").write_text("in the way")
+    with pytest.raises(ServiceError, match="expected the disk to take app"):
+        delta.append(path, delta.stamp(batch(1), "app", 1))
+    assert delta.app_version(path, "app") is None
+    (path / "machine_id=a").unlink()
+    assert delta.append(path, delta.stamp(batch(1), "app", 1))
+    assert values(path) == [1]
 
 
 def test_a_reader_keeps_its_version(path: Path) -> None:

@@ -1,0 +1,118 @@
+"""A static member of a consumer group: keeps its place over a crash, gives it up at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.errors import KafkaError as AsyncKafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
+from confluent_kafka import Consumer, KafkaError
+
+from features.errors import ServiceError
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+AGAIN_S = 60.0
+"""Fenced twice within this time, there really is another member of our name."""
+LEAVE_S = 3.0
+"""Longest try to leave; after it the broker misses us by itself."""
+Callbacks = Mapping[str, Callable[[Any, Any], None]]
+
+
+class Member:
+    """One consumer at a time, subscribed to the topics of its role. One thread uses it, but for `metadata`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        topics: Sequence[str],
+        *,
+        callbacks: Callbacks,
+        reading: Mapping[str, object],
+        client_log: logging.Logger,
+    ) -> None:
+        """`callbacks`: `on_assign`, `on_revoke` and `on_lost`; `reading`: more settings of librdkafka."""
+        self._settings, self._group, self._topics, self._callbacks = settings, group, list(topics), dict(callbacks)
+        self._log = client_log
+        self._config = {
+            "bootstrap.servers": settings.bootstrap,
+            "group.id": group,
+            "group.instance.id": f"{group}-{settings.worker}",
+            "client.id": f"headrace-{settings.worker}",
+            "session.timeout.ms": settings.session_timeout_ms,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",  # never jump over what is gone: it is found out, and said
+            "isolation.level": "read_committed",
+            "fetch.queue.backoff.ms": 20,  # the default of 1 s starves a fast reader
+        } | dict(reading)
+        self._fenced_s = -AGAIN_S
+        self._swapping = threading.Lock()
+        self.consumer: Any = None
+
+    def join(self) -> None:
+        """Ask for a place in the group; the callbacks tell of it."""
+        self.consumer = Consumer(self._config, logger=self._log)
+        self.consumer.subscribe(self._topics, **self._callbacks)
+
+    def join_anew(self, error: KafkaError) -> None:
+        """With a new consumer, after a fatal error: another member has our name.
+
+        A broker that restarts while we join may take our second try for another member, so once is no proof.
+
+        Raises:
+            ServiceError: it is not the first time in a while.
+        """
+        if time.monotonic() - self._fenced_s < AGAIN_S:
+            raise ServiceError(
+                f"group {self._group}: expected to be its only member called {self._settings.worker!r}, got "
+                f"{error.str()}; give each process a --worker name of its own"
+            )
+        log.warning("%s; joining the group %s anew", error.str(), self._group)
+        self._fenced_s = time.monotonic()
+        with self._swapping:
+            old = self.consumer
+            self.join()
+            old.close()
+
+    def metadata(self) -> Any:
+        """The group's metadata, generation included. May be called from any thread."""
+        with self._swapping:
+            return self.consumer.consumer_group_metadata()
+
+    def leave(self) -> None:
+        """Stop reading, and let the others have our partitions now: a close alone keeps our place. Best effort."""
+        member_id = self.consumer.memberid()
+        self.consumer.close()
+        if not member_id:
+            return
+        try:
+            asyncio.run(asyncio.wait_for(_leave(self._settings.bootstrap, self._group, member_id), LEAVE_S))
+        except (AsyncKafkaError, OSError, TimeoutError) as error:
+            log.warning(
+                "group %s: expected to leave it, got %r; our partitions move when the broker misses us",
+                self._group,
+                error,
+            )
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer can do nothing any more; the event that says so does not count itself as fatal."""
+    return bool(error.fatal() or error.code() == KafkaError._FATAL)
+
+
+async def _leave(bootstrap: str, group: str, member_id: str) -> None:
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, client_id="headrace-leave")
+    try:
+        await client.bootstrap()
+        node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        await client.ready(node, group=ConnectionGroup.COORDINATION)
+        await client.send(node, LeaveGroupRequest(group, member_id), group=ConnectionGroup.COORDINATION)
+    finally:
+        await client.close()
