@@ -14,6 +14,7 @@ from faults.oracle import right_of_log
 from faults.outcome import read_letters
 from faults.site import Running, until
 from faults.stage import Trial
+from streams.reading import committed_records
 
 SECONDS = 300
 RSS_GROWTH = 1.5
@@ -70,7 +71,7 @@ def transactions(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
             left_open.pop().abort_transaction(30)
         committed = [records[i] for i in part]
         _open_transaction(site.bootstrap, site.telemetry, f"{site.plant.name}-good", committed).commit_transaction(30)
-    _until_read(trial, worker)
+    _until_read(trial, worker, len(records))
     trial.settle(worker)
     trial.right = right_of_log(site)
     if len(trial.right.features) < len(records) // 4:
@@ -88,13 +89,15 @@ def _open_transaction(bootstrap: str, topic: str, name: str, records: Sequence[S
     return producer
 
 
-def _until_read(trial: Trial, worker: Running) -> None:
-    """Raises AssertionError where the worker hangs for more than a minute."""
-    until(
-        lambda: worker.ended or trial.read_all(trial.site.telemetry, trial.site.plant.name),
-        f"no hang; {worker.output()[-2000:]}",
-        seconds=60,
-    )
+def _until_read(trial: Trial, worker: Running, records: int) -> None:
+    """Raises AssertionError where the worker is not done a minute after the last open transaction was begun."""
+    site = trial.site
+
+    def done() -> bool:
+        seen = sum(1 for _ in committed_records(site.bootstrap, site.telemetry))
+        return worker.ended or (seen == records and trial.read_all(site.telemetry, site.plant.name))
+
+    until(done, f"no hang; {worker.output()[-2000:]}", seconds=60)
 
 
 def overload(trial: Trial, wanted: int, rng: np.random.Generator) -> int:

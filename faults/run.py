@@ -136,14 +136,20 @@ def last_line(every: Sequence[Tried]) -> dict[str, Any]:
     landed: dict[str, int] = {}
     for tried in every:
         landed[tried.scenario.counted_as] = landed.get(tried.scenario.counted_as, 0) + tried.landed
-    resumes_s = [seconds for tried in every for seconds in tried.resumes_s] or [float("nan")]
-    times = {"resume_p50_s": 50, "resume_p99_s": 99}
+    killed = [tried.resumes_s for tried in every if tried.scenario.counted_as == "kills"]
+    others = [tried.resumes_s for tried in every if tried.scenario.counted_as != "kills"]
     return (
         total._asdict()
         | landed
-        | {name: round(float(np.percentile(resumes_s, part)), 1) for name, part in times.items()}
+        | {"resume_p50_s": _part(killed, 50), "resume_p99_s": _part(killed, 99), "resume_others_s": _part(others, 100)}
         | {"failed": [tried.scenario.name for tried in every if not tried.good]}
     )
+
+
+def _part(times_s: Sequence[Sequence[float]], percent: int) -> float | None:
+    """A percentile of all of them, in seconds; None where there are none."""
+    every = [seconds for some in times_s for seconds in some]
+    return round(float(np.percentile(every, percent)), 1) if every else None
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from faults.progress import Progress
-from faults.site import Running, Site
+from faults.site import Running, Site, until
 from faults.stage import Trial
 from streams.reading import committed_records
 from streams.topics import LARGEST_RECORD
@@ -54,7 +54,10 @@ def _refuses(worker: Running) -> None:
 
 
 def _remove(site: Site, _: np.random.Generator) -> None:
-    _delete(site, site.plant.topics.snapshots, site.ends(site.plant.topics.snapshots))
+    topic = site.plant.topics.snapshots
+    admin = AdminClient({"bootstrap.servers": site.bootstrap})
+    admin.delete_topics([topic])[topic].result(30)
+    until(lambda: topic not in admin.list_topics(timeout=10).topics, "the snapshots gone")
 
 
 def _flip(site: Site, rng: np.random.Generator) -> None:
