@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -72,14 +73,12 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 @contextmanager
-def stages(lanes: int, seconds: int, seed: int) -> Iterator[list[Stage]]:
+def stages(lanes: int, seconds: int, seed: int, folder: Path = FOLDER) -> Iterator[list[Stage]]:
     """Fresh services for each lane; their data is gone afterwards, logs stay."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     records = telemetry(plant_named("manifest"), seconds, seed)
-    folders = [FOLDER / str(lane) for lane in range(lanes)]
-    made = [
-        Stage(EmbeddedKafka(folder / "kafka"), EmbeddedRedis(folder / "redis"), folder, records) for folder in folders
-    ]
+    folders = [folder / str(lane) for lane in range(lanes)]
+    made = [Stage(EmbeddedKafka(lane / "kafka"), EmbeddedRedis(lane / "redis"), lane, records) for lane in folders]
     try:
         for stage in made:
             stage.kafka.start()
