@@ -19,6 +19,8 @@ from features.delta import OvertakenError
 from features.errors import FormatError, HeadraceError, ServiceError
 from features.marks import OnlineLostError
 from features.plant import Plant
+from features.rows import schema_of
+from features.schema import FeatureSet
 from features.store import Store
 from streams.intake import Intake
 from streams.member import Member, is_fatal
@@ -173,6 +175,11 @@ class Sink:
 
     def _refill(self, gone: list[Position]) -> None:
         self._refilling.run(gone, serve=lambda: self._consumer.poll(0.1))
+        for name, done in self._done().items():  # who owned these before, and is frozen, must not write their rows too
+            nothing = schema_of(FeatureSet.of(self._plant, name)).empty_table()
+            for number, last in ((position.partition, position.oldest - 1) for position in gone):
+                if done.get(number, last) < last:
+                    self._store.write(name, nothing, partition=number, last_offset=last, after=done[number])
         self._commit({position.partition: position.oldest for position in gone})
 
     def _take(self, record: Any) -> None:
