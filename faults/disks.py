@@ -63,7 +63,7 @@ def full_under_the_store(trial: Trial, wanted: int, rng: np.random.Generator) ->
         with _full(trial.site.home):
             landed += trial.in_the_middle
             _promotion_changes_nothing(trial)
-            trial.the_sink.wait_for_new("trying again")
+            trial.the_sink.wait_for_new("waiting for it")
     trial.finish(worker)
     return landed
 

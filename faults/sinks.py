@@ -54,7 +54,7 @@ def behind_retention(trial: Trial, wanted: int, rng: np.random.Generator) -> int
             done.result()
         landed += trial.in_the_middle
         trial.sink = trial.start("sink")
-        trial.sink.wait_for("rebuil")
+        trial.sink.wait_for("rebuilt, ")
         trial.sink.stop()
     trial.finish(worker)
     return landed

@@ -19,13 +19,16 @@ from faults.site import PATIENCE_S, Running, Site, until
 from faults.traffic import Traffic
 from faults.works import FLOW_LIMIT, flow_over, plant_named
 from features.store import Store
+from streams.settings import Settings
 from training.registry import Registry
 
 RATE_PER_S, SLOW_PER_S = 2_000.0, 300.0
 """Records per second: enough work for a worker that is soon killed, and little for faults that take their time."""
 AHEAD = 3_000
-SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": 6_000}
-"""Settings that make many small transactions, and short waits for the dead."""
+SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": Settings().session_timeout_ms}
+"""Many small transactions; the dead are missed as late as in a plant."""
+SHORT_SESSION = {"session_timeout_ms": 6_000}
+"""For faults in which somebody else must take over."""
 RESTORED = "state at"
 """What a worker logs of each partition that it has restored."""
 _feast = threading.Lock()
