@@ -27,7 +27,7 @@ RATE_PER_S, SLOW_PER_S = 2_000.0, 300.0
 AHEAD = 3_000
 SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": Settings().session_timeout_ms}
 """Many small transactions; the dead are missed as late as in a plant."""
-SHORT_SESSION = {"session_timeout_ms": 6_000}
+SHORT_SESSION_MS = 6_000
 """For faults in which somebody else must take over."""
 RESTORED = "state at"
 """What a worker logs of each partition that it has restored."""

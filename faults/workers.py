@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 
 from faults.hooks import LANDED, PRODUCER_STEPS, Fault
-from faults.stage import SHORT_SESSION, SLOW_PER_S, Trial
+from faults.stage import SHORT_SESSION_MS, SLOW_PER_S, Trial
 
 
 def killed_at_random(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
@@ -61,7 +61,7 @@ def zombies(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGSTOP beyond the session time-out while another worker takes over; then it wakes up and goes on."""
     trial.begin(per_s=SLOW_PER_S)
     landed = 0
-    first, second = (trial.start(name=name, **SHORT_SESSION) for name in "ab")
+    first, second = (trial.start(name=name, session_timeout_ms=SHORT_SESSION_MS) for name in "ab")
     while landed < wanted and trial.advance(int(rng.integers(50, 300)), first, second):
         first.pause()
         lost_s = time.monotonic()
@@ -77,10 +77,10 @@ def zombies(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
 def rebalances(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """Workers join and leave, by turns in good order and by a kill."""
     trial.begin(per_s=SLOW_PER_S)
-    stays = trial.start(name="stays", **SHORT_SESSION)
+    stays = trial.start(name="stays", session_timeout_ms=SHORT_SESSION_MS)
     landed = 0
     while landed < wanted and trial.advance(int(rng.integers(50, 300)), stays):
-        guest = trial.start(name="guest", **SHORT_SESSION)
+        guest = trial.start(name="guest", session_timeout_ms=SHORT_SESSION_MS)
         guest.wait_for("state at")
         landed += trial.in_the_middle
         trial.advance(int(rng.integers(50, 300)), stays, guest)
