@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.batch import Output, Partition
 from streams.passing import passes
@@ -53,10 +55,11 @@ class Transaction:
         """
         self._producer = None
         self.open, self.offsets = False, {}
-        producer, told = Producer(self._settings, logger=client_log), False
+        told = False
         while True:
+            producer = Producer(self._settings, logger=client_log)
             try:
-                producer.init_transactions(CALL_S)
+                self._retry(lambda producer=producer: producer.init_transactions(CALL_S))
                 break
             except KafkaException as error:
                 if not passes(error) or self._stopping():
@@ -111,7 +114,7 @@ class Transaction:
         """
         for left in reversed(range(times)):
             try:
-                call()
+                _bounded(call)
                 return
             except KafkaException as error:
                 if not left or not error.args[0].retriable():
@@ -122,7 +125,28 @@ class Transaction:
         """Best effort; `renew` aborts for certain."""
         if self.open:
             try:
-                self._producer.abort_transaction(CALL_S)
+                _bounded(lambda: self._producer.abort_transaction(CALL_S))
             except KafkaException as error:
                 log.warning("abort: %s", error.args[0].str())
         self.open, self.offsets = False, {}
+
+
+def _bounded(call: Callable[[], object]) -> None:
+    """A blocking call of librdkafka, which may forget its time-out while a broker is away (its issue 5456).
+
+    Raises:
+        KafkaException: the call's own, or that it took far too long; its thread and its producer are then left behind.
+    """
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="headrace-kafka-call").start()
+    try:
+        done.result(2 * CALL_S)
+    except TimeoutError:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer in {2 * CALL_S:.0f} s")) from None
