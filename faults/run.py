@@ -33,7 +33,7 @@ from faults.manifest import telemetry
 from faults.oracle import as_log, right_outcome
 from faults.outcome import Findings, compare
 from faults.scenarios import SCENARIOS, Scenario
-from faults.site import REPOSITORY
+from faults.site import REPOSITORY, stopping
 from faults.stage import Stage, Trial
 from faults.works import plant_named
 
@@ -184,7 +184,7 @@ def side_by_side(wanted: Sequence[tuple[Scenario, int]], made: Sequence[Stage], 
     waiting, every = deque(wanted), list[Tried]()
 
     def lane(stage: Stage) -> None:
-        while waiting:
+        while waiting and not stopping.is_set():
             try:
                 scenario, times = waiting.popleft()
             except IndexError:
@@ -196,8 +196,12 @@ def side_by_side(wanted: Sequence[tuple[Scenario, int]], made: Sequence[Stage], 
                 console.print(f"not run {scenario.name}: this machine does not allow it")
 
     with ThreadPoolExecutor(len(made)) as threads:
-        for done in [threads.submit(lane, stage) for stage in made]:
-            done.result()
+        try:
+            for done in [threads.submit(lane, stage) for stage in made]:
+                done.result()
+        except KeyboardInterrupt:
+            stopping.set()
+            raise
     return every
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from streams.topics import ensure_topics
 
 HEADRACE = Path(sys.executable).with_name("headrace")
 REPOSITORY = Path(__file__).resolve().parent.parent
+stopping = threading.Event()
+"""Set where a person wants an end: nothing is waited for any more."""
 PATIENCE_S = 120.0
 """Longest wait for anything that should come; generous, for machines that are busy with other things."""
 
@@ -32,6 +35,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_S) 
     """What the condition gives, as soon as it is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
+        assert not stopping.is_set(), f"expected {what}, got a stop"
         assert time.monotonic() < deadline, f"expected {what} within {seconds} s"
         time.sleep(0.02)
     return found
