@@ -9,6 +9,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from faults.hooks import LANDED, Fault
+from faults.outcome import read_features
 from faults.stage import Trial
 
 STEPS = ("write_deltalake", "write_rows", "compact", "commit")
@@ -57,4 +58,6 @@ def behind_retention(trial: Trial, wanted: int, rng: np.random.Generator) -> int
         trial.sink.wait_for("rebuilt, ")
         trial.sink.stop()
     trial.finish(worker)
+    left = read_features(plant, trial.site.bootstrap)  # what we deleted is missing in the topic, and nowhere else
+    trial.right = trial.golden._replace(features=left)
     return landed

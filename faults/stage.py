@@ -189,6 +189,13 @@ class Trial:
         self.traffic = Traffic(self.site, records, per_s=per_s, ahead=ahead)
 
     @property
+    def golden(self) -> Outcome:
+        """What a trial of the stage's manifest must leave behind."""
+        if self.stage.golden is None:
+            raise AssertionError("expected a golden outcome, got none yet")
+        return self.stage.golden
+
+    @property
     def the_sink(self) -> Running:
         """The one that runs."""
         if self.sink is None:
