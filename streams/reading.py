@@ -30,13 +30,13 @@ def committed_records(
                 TopicPartition(topic, p.partition, max(p.offset, 0)) for p in reader.committed(partitions, 15)
             ]
         reader.assign(partitions)
-        open_ends = len(partitions)
-        while open_ends:
+        unread = {partition.partition for partition in partitions}
+        while unread:
             for record in reader.consume(1000, 0.1):
                 if record.error() is None:
                     yield record
                 elif record.error().name() == "_PARTITION_EOF":
-                    open_ends -= 1
+                    unread.discard(record.partition())  # of one that still grows its end is told again and again
                 else:
                     raise KafkaException(record.error())
 
