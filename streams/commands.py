@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import signal
 import sys
 from collections import Counter
@@ -53,7 +55,11 @@ def worker(**given: object) -> None:
     from streams.worker import Worker  # noqa: PLC0415 - imports Faust
 
     settings, plant = read(given)
-    asyncio.run(Worker(plant, settings).run())
+    running = Worker(plant, settings)
+    asyncio.run(running.run())
+    if running.warming.is_alive():  # the interpreter would wait for it, and a stop shall be quick
+        logging.shutdown()
+        os._exit(0)
 
 
 @click.command()

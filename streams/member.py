@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ from features.errors import ServiceError
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
-AGAIN_S = 60.0
-"""Fenced twice within this time, there really is another member of our name."""
+FENCES, WITHIN_S = 3, 60.0
+"""Fenced more often than this within this time, there really is another member of our name."""
 LEAVE_S = 3.0
 """Longest try to leave; after it the broker misses us by itself."""
 Callbacks = Mapping[str, Callable[[Any, Any], None]]
@@ -52,7 +53,7 @@ class Member:
             "isolation.level": "read_committed",
             "fetch.queue.backoff.ms": 20,  # the default of 1 s starves a fast reader
         } | dict(reading)
-        self._fenced_s = -AGAIN_S
+        self._fenced_s: deque[float] = deque(maxlen=FENCES)
         self._swapping = threading.Lock()
         self.consumer: Any = None
 
@@ -67,15 +68,16 @@ class Member:
         A broker that restarts while we join may take our second try for another member, so once is no proof.
 
         Raises:
-            ServiceError: it is not the first time in a while.
+            ServiceError: it happens too often for that.
         """
-        if time.monotonic() - self._fenced_s < AGAIN_S:
+        now = time.monotonic()
+        if len(self._fenced_s) == FENCES and now - self._fenced_s[0] < WITHIN_S:
             raise ServiceError(
                 f"group {self._group}: expected to be its only member called {self._settings.worker!r}, got "
                 f"{error.str()}; give each process a --worker name of its own"
             )
         log.warning("%s; joining the group %s anew", error.str(), self._group)
-        self._fenced_s = time.monotonic()
+        self._fenced_s.append(now)
         with self._swapping:
             old = self.consumer
             self.join()

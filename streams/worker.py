@@ -9,6 +9,7 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -50,7 +51,8 @@ class Worker:
         self._working = ThreadPoolExecutor(1, "headrace-work")
         """Reads and computes by turns: two threads would only take the interpreter from each other."""
         self._committing = ThreadPoolExecutor(1, "headrace-commit")
-        self._warming = ThreadPoolExecutor(1, "headrace-warm")
+        self.warming = threading.Thread(target=runtime.keras, name="headrace-warm")
+        """Imports Keras, so that the first promotion need not wait for it; seconds that nobody can interrupt."""
         self._turn = asyncio.Semaphore(1)
         self.source = Source(plant, settings, self._drain_from_reader)
         self._stop = asyncio.Event()
@@ -137,7 +139,7 @@ class Worker:
         await self._start()
         spare_collector()
         if "keras" not in sys.modules:
-            self._warming.submit(runtime.keras)  # the first promotion must not wait for imports
+            self.warming.start()
         await self._in(self._working, self.source.start)
         try:
             await self._read()
@@ -184,8 +186,7 @@ class Worker:
         if not self._failure and not await self._drain(DRAIN_S):
             self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
         await self._in(self._committing, self.transaction.abort)
-        await self._in(self._working, self.source.close)
-        await self.app.stop()
+        await asyncio.gather(self._in(self._working, self.source.close), self.app.stop())
 
     async def _drain(self, longest_s: float) -> bool:
         """Wait until all that was fetched is committed; False where that takes too long."""

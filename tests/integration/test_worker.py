@@ -180,6 +180,18 @@ def test_a_topic_with_another_number_of_partitions_is_refused(kafka: str, unique
     assert "Traceback" not in worker.output()
 
 
+def test_of_two_workers_of_one_name_one_ends_and_says_why(site: Site) -> None:
+    with site.running("worker") as one, site.running("worker") as other:
+        until(lambda: one.ended or other.ended, "the end of one of them")
+        ended, left = (one, other) if one.ended else (other, one)
+        assert ended.wait() == 1
+        assert "give each process a --worker name of its own" in ended.output().splitlines()[-1]
+        records = telemetry(site.plant, 5)
+        site.send(records)
+        site.wait_committed(len(records), left)
+    assert_once_and_in_order(read_features(site.plant, site.bootstrap), answer(site.plant, records).features)
+
+
 def test_no_broker_is_told_in_one_sentence(unique: Unique, tmp_path: Path, redis_url: str) -> None:
     site = Site(plant_named(unique("works")), "127.0.0.1:1", tmp_path, redis_url)
     begin = time.monotonic()
