@@ -84,7 +84,7 @@ PRODUCER_STEPS = (
     "send_offsets_to_transaction",
     "commit_transaction",
 )
-CONSUMER_STEPS = ("consume", "committed", "assign", "commit")
+CONSUMER_STEPS = ("consume", "committed", "assign", "seek", "commit")
 CALLS = {
     "write_deltalake": "features.delta",
     "compact": "features.delta",

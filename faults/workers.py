@@ -28,7 +28,9 @@ def killed_at_random(trial: Trial, wanted: int, rng: np.random.Generator) -> int
 
 def hook_points(rng: np.random.Generator) -> list[Fault]:
     """Before, during and after each step of a transaction, and of a start, in an order drawn by lot."""
-    points = [Fault("kill", when, step, 1) for when in ("before", "after") for step in ("init_transactions", "assign")]
+    points = [
+        Fault("kill", when, step, 1) for when in ("before", "after") for step in ("init_transactions", "assign", "seek")
+    ]
     points += [
         Fault("kill", when, step, int(rng.integers(2, 12)))
         for when in ("before", "after", "during")

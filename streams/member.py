@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import KafkaError as AsyncKafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
 
 from features.errors import ServiceError
 from streams.settings import Settings
@@ -82,6 +82,26 @@ class Member:
             old = self.consumer
             self.join()
             old.close()
+
+    def hold(self, partitions: Sequence[TopicPartition]) -> None:
+        """Take partitions over, in `on_assign`, without reading yet."""
+        self.consumer.assign([TopicPartition(tp.topic, tp.partition, OFFSET_END) for tp in partitions])
+        self.pause()
+
+    def pause(self) -> None:
+        """Read nothing until `read_from`; what was fetched before may still come."""
+        self.consumer.pause(self.consumer.assignment())
+
+    def read_from(self, positions: Sequence[TopicPartition]) -> None:
+        """Read on at these offsets. Outside of callbacks only this will do: an `assign` there, while librdkafka waits
+        for its answer to a lost session, is taken for that answer, and the member never joins again.
+
+        Raises:
+            KafkaException: a partition is not ours any more, or not yet; poll, and try again.
+        """
+        for position in positions:
+            self.consumer.seek(position)
+        self.consumer.resume(list(positions))
 
     def metadata(self) -> Any:
         """The group's metadata, generation included. May be called from any thread."""

@@ -12,6 +12,9 @@ _AWAY = {
     KafkaError._RESOLVE,
     KafkaError._WAIT_COORD,
     KafkaError._UNKNOWN_BROKER,
+    KafkaError._STATE,
+    KafkaError._PREV_IN_PROGRESS,
+    KafkaError._UNKNOWN_PARTITION,
 }
 """librdkafka's own; the broker's say of themselves whether they can be tried again."""
 

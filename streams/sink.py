@@ -107,10 +107,10 @@ class Sink:
         except (ServiceError, OvertakenError, KafkaException) as error:
             self._anew(error)
 
-    def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
+    def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
         self._forget()
         self._owned, self._begin_at = sorted(tp.partition for tp in partitions), 0.0
-        consumer.assign([])  # `_begin` assigns; assigned and paused, librdkafka may lose the offset
+        self._member.hold(partitions)
 
     def _revoked(self, consumer: Any, _: Any) -> None:
         self._refilling.wait()
@@ -145,7 +145,7 @@ class Sink:
             self._patience.failed(error)
             self._begin_at = time.monotonic() + RETRY_S
         self._forget()
-        self._consumer.assign([])
+        self._member.pause()
 
     def _begin(self) -> None:
         """Read on where the store and the group say, once the store is whole."""
@@ -161,7 +161,7 @@ class Sink:
                 rebuilt = self._store.rebuild_online(name, stale)
                 log.warning("%s%s: %d machines are online again", name, stale, rebuilt)
         self._intake.begin(done, {name: self._store.newest_ends(name, self._owned) for name in self._plant.classes})
-        self._consumer.assign([TopicPartition(self._topic, p.partition, p.next) for p in found])
+        self._member.read_from([TopicPartition(self._topic, p.partition, p.next) for p in found])
         log.info("%s: from %s", self._topic, {p.partition: p.next for p in found})
         self._begun, self._flushed = True, time.monotonic()
 
@@ -187,6 +187,8 @@ class Sink:
             if is_fatal(error) or error.name() == "_AUTO_OFFSET_RESET":
                 raise KafkaException(error)
             client_log.warning("%s", error.str())
+            return
+        if not self._begun:  # fetched before a pause; it will come again
             return
         self._next[record.partition()] = record.offset() + 1
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from features.errors import ServiceError, StateError
+from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Fetch, Partition
 from streams.decode import Decoder
@@ -52,7 +52,6 @@ class Source:
         self.epoch = 0
         """Raised whenever ownership or state starts anew."""
         self._recover = False
-        self._failure: BaseException | None = None
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
         self._member = Member(
             settings, plant.name, list(self._decoders), callbacks=callbacks, reading=READING, client_log=client_log
@@ -75,29 +74,28 @@ class Source:
             HeadraceError, KafkaException: what went wrong while state was rebuilt, or a fatal error of the broker.
         """
         if self._recover:
-            self._rebuild(self._consumer.assignment())
-        self._raise_failure()
-        if self._recover:
-            return Fetch(self.epoch)
+            self._rebuild()
         most = self._settings.fetch_records
         first = self._consumer.poll(PATIENCE_S)
         epoch = self.epoch  # a poll that brings a rebalance and a record brings the rebalance first
         records = [] if first is None else [first, *self._consumer.consume(most - 1, 0)]
-        self._raise_failure()
+        if any(map(Message.error, records)):
+            self._heed([record.error() for record in records if record.error()])
+            records = [record for record in records if not record.error()]
         if self._recover or epoch != self.epoch:  # what these records are to be added to is not certain
             self._recover = self._recover or bool(records)
             return Fetch(self.epoch)
-        if any(map(Message.error, records)):
-            errors = [record.error() for record in records if record.error()]
-            if fatal := [error for error in errors if is_fatal(error)]:
-                self._forget()
-                self._member.join_anew(fatal[0])
-                return Fetch(self.epoch)
-            records = [record for record in records if not record.error()]
-            self._recover = any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors)
-            client_log.warning("%s", errors[0].str())
         batches = record_batches(records, one_topic=len(self._decoders) == 1)
         return Fetch(epoch, list(batches), caught_up=len(records) < most)
+
+    def _heed(self, errors: list[KafkaError]) -> None:
+        """Errors that came in the place of records; most pass by themselves."""
+        client_log.warning("%s", errors[0].str())
+        if fatal := [error for error in errors if is_fatal(error)]:
+            self._forget()
+            self._member.join_anew(fatal[0])
+        if any(error.code() == KafkaError._AUTO_OFFSET_RESET for error in errors):
+            self._recover = True  # what is gone from the topic is found out there, and said
 
     def group(self) -> Any:
         """The group's metadata, generation included, for the transaction. May be called from any thread."""
@@ -117,28 +115,20 @@ class Source:
         ends = {p: self._consumer.get_watermark_offsets(TopicPartition(*p), cached=True)[1] for p in self.states}
         return {p: max(0, end - self.states[p].offset) for p, end in ends.items()}
 
-    def _raise_failure(self) -> None:
-        if self._failure:
-            failure, self._failure = self._failure, None
-            raise failure
-
     def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
-        self._rebuild(partitions)
+        self._member.hold(partitions)
+        self._recover = True
 
-    def _rebuild(self, partitions: list[TopicPartition]) -> None:
-        """State anew, now or, where the broker is away, at the next fetch; `_failure` says why it cannot be."""
+    def _rebuild(self) -> None:
+        """State anew; where the broker is away, or is just taking partitions from us, at the next fetch."""
+        self._recover = False
         try:
-            self._recover = False
-            self._begin(partitions)
-        except ServiceError as error:
-            log.warning("%s; trying again", error)
+            self._begin(self._consumer.assignment())
+        except (ServiceError, KafkaException) as error:
+            if isinstance(error, KafkaException) and not passes(error):
+                raise
+            log.warning("state: %s; trying again", error)
             self._recover = True
-        except (KafkaException, StateError) as error:  # in a callback the client would swallow it
-            self._recover = isinstance(error, KafkaException) and passes(error)
-            if not self._recover:
-                self._failure = error
-            else:
-                log.warning("state: %s; trying again", error.args[0].str())
 
     def _revoked(self, consumer: Any, _: Any) -> None:
         self._drain()
@@ -159,14 +149,13 @@ class Source:
         self._forget()
         partitions = [Partition(tp.topic, tp.partition) for tp in assigned]
         if not partitions:
-            self._consumer.assign([])
             return
         # snapshots first: while another worker holds the partitions, what is committed can then only be newer
         blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
         committed = committed_offsets(self._consumer, partitions, ANSWER_S)
         states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
         self.states = states
-        self._consumer.assign([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
+        self._member.read_from([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
 
     def _state(self, partition: Partition, committed: int, blocks: Blocks) -> PartitionState:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=ANSWER_S)
