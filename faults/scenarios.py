@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, disks, inputs, models, online, sinks, snapshots, workers
+from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, workers
 from faults.stage import Stage, Trial
 
 Act = Callable[[Trial, int, np.random.Generator], int]
@@ -54,6 +54,7 @@ SCENARIOS = (
     ),
     Scenario("bundle harmed", "bundles_refused", 6, 60, models.refused),
     Scenario("snapshot lost, damaged", "snapshots", 2, 20, snapshots.lost_or_damaged),
+    Scenario("snapshots compacted", "compactions", 1, 5, compaction.snapshots_compacted),
     Scenario("input gone under a snapshot", "refusals", 1, 5, snapshots.input_gone),
     Scenario("clock wrong", "clock_skews", 4, 4, inputs.skewed_clocks),
     Scenario("late, twice, out of order", "disturbed", 1, 1, inputs.late_and_twice),
