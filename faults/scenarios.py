@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, workers
+from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, trainers, workers
 from faults.stage import Stage, Trial
 
 Act = Callable[[Trial, int, np.random.Generator], int]
@@ -53,6 +53,7 @@ SCENARIOS = (
         "disk full under the log", "disks_full", 1, 10, disks.full_under_the_log, disks.under_the_log, disks.may_mount
     ),
     Scenario("bundle harmed", "bundles_refused", 6, 60, models.refused),
+    Scenario("trainer killed", "trainer_kills", 3, 30, trainers.killed),
     Scenario("snapshot lost, damaged", "snapshots", 2, 20, snapshots.lost_or_damaged),
     Scenario("snapshots compacted", "compactions", 1, 5, compaction.snapshots_compacted),
     Scenario("input gone under a snapshot", "refusals", 1, 5, snapshots.input_gone),
