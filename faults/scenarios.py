@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, trainers, workers
+from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, soak, trainers, workers
 from faults.stage import Stage, Trial
 
 Act = Callable[[Trial, int, np.random.Generator], int]
@@ -28,6 +28,8 @@ class Scenario(NamedTuple):
     """Where it is tried, made from a lane's stage."""
     possible: Callable[[], bool] = lambda: True
     """False: not run here."""
+    alone: bool = False
+    """True: it measures, so nothing is tried beside it."""
 
 
 SCENARIOS = (
@@ -62,4 +64,5 @@ SCENARIOS = (
     Scenario("poison", "poison", 1, 1, inputs.poison),
     Scenario("input in transactions", "transactions", 4, 20, inputs.transactions),
     Scenario("overload, one partition hot", "overloads", 1, 4, inputs.overload),
+    Scenario("soak with random faults", "soaks", 0, 1, soak.half_speed, alone=True),
 )
