@@ -42,7 +42,7 @@ class Feeder:
         self._process.communicate()
 
     def pace(self, per_s: float, waiting: int) -> None:
-        """Records per second from now on, and how many may wait; 0: hold until all are done with."""
+        """Records per second from now on, and how many may wait."""
         self.require()
         assert self._process.stdin
         self._process.stdin.write(f"{per_s} {waiting}\n")
