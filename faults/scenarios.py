@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, disks, inputs, models, online, sinks, snapshots, workers
+from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, soak, trainers, workers
 from faults.stage import Stage, Trial
 
 Act = Callable[[Trial, int, np.random.Generator], int]
@@ -28,6 +28,8 @@ class Scenario(NamedTuple):
     """Where it is tried, made from a lane's stage."""
     possible: Callable[[], bool] = lambda: True
     """False: not run here."""
+    alone: bool = False
+    """True: it measures, so nothing is tried beside it."""
 
 
 SCENARIOS = (
@@ -53,11 +55,14 @@ SCENARIOS = (
         "disk full under the log", "disks_full", 1, 10, disks.full_under_the_log, disks.under_the_log, disks.may_mount
     ),
     Scenario("bundle harmed", "bundles_refused", 6, 60, models.refused),
+    Scenario("trainer killed", "trainer_kills", 3, 30, trainers.killed),
     Scenario("snapshot lost, damaged", "snapshots", 2, 20, snapshots.lost_or_damaged),
+    Scenario("snapshots compacted", "compactions", 1, 5, compaction.snapshots_compacted),
     Scenario("input gone under a snapshot", "refusals", 1, 5, snapshots.input_gone),
     Scenario("clock wrong", "clock_skews", 4, 4, inputs.skewed_clocks),
     Scenario("late, twice, out of order", "disturbed", 1, 1, inputs.late_and_twice),
     Scenario("poison", "poison", 1, 1, inputs.poison),
     Scenario("input in transactions", "transactions", 4, 20, inputs.transactions),
     Scenario("overload, one partition hot", "overloads", 1, 4, inputs.overload),
+    Scenario("soak with random faults", "soaks", 0, 1, soak.half_speed, alone=True),
 )

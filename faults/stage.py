@@ -56,9 +56,7 @@ class Stage:
         url = f"{self.redis.url.rpartition('/')[0]}/{self.trials % 16}"
         site = Site(plant, self.kafka.bootstrap, self.folder / plant.name, url)
         site.make_topics()
-        with _feast:
-            store = Store.open(plant, site.home, url)
-            store.apply()
+        store = store_of(site)
         registry = Registry(site.home / "registry")
         registry.promote("pump", registry.add(flow_over(plant, FLOW_LIMIT)))
         found = Trial(self, site, store, Traffic(site, sent, per_s=RATE_PER_S, ahead=AHEAD))
@@ -66,6 +64,14 @@ class Stage:
             yield found
         finally:
             found.end()
+
+
+def store_of(site: Site) -> Store:
+    """The store of a site, made."""
+    with _feast:
+        store = Store.open(site.plant, site.home, site.env["HEADRACE_REDIS_URL"])
+        store.apply()
+    return store
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.site import REPOSITORY
 from features.errors import BundleError
 from features.schema import FeatureSet
 from tests.unit.training import saver
@@ -31,8 +32,8 @@ def roots(pair: tuple[Bundle, Bundle], tmp_path: Path) -> Callable[[Path], list[
         into = tmp_path / "roots"
         into.mkdir()
         folder = pair[1].save(tmp_path / "trained")
-        command = [sys.executable, saver.__file__, str(template), str(folder), "pump", str(into)]
-        subprocess.run(command, check=True, timeout=120)
+        command = [sys.executable, "-m", saver.__name__, str(template), str(folder), "pump", str(into)]
+        subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
         assert (into / "whole").exists()
         return sorted(into.iterdir())
 
