@@ -78,10 +78,14 @@ class Member:
             )
         log.warning("%s; joining the group %s anew", error.str(), self._group)
         self._fenced_s.append(now)
+        self.start_over()
+
+    def start_over(self) -> None:
+        """With a new consumer under the same name: nothing that the old one got wrong lives on."""
         with self._swapping:
             old = self.consumer
             self.join()
-            old.close()
+        old.close()  # may call back, and wait for whoever asks for `metadata`
 
     def hold(self, partitions: Sequence[TopicPartition]) -> None:
         """Take partitions over, in `on_assign`, without reading yet."""

@@ -37,6 +37,7 @@ client_log.addFilter(Seldom())
 MOST_ROWS = 20_000
 READING = {"max.poll.interval.ms": 600_000}
 RETRY_S = 2.0
+MOST_IN_VAIN = 5
 
 
 class Sink:
@@ -50,6 +51,8 @@ class Sink:
         self._stop = threading.Event()
         self._owned: list[int] = []
         self._begun = False
+        self._kafka_failed = 0
+        """Failures of Kafka since the last beginning, one after the other."""
         self._owing = False
         """Rows could not be written; only written rows show that all is well again."""
         self._next: dict[int, int] = {}
@@ -145,7 +148,12 @@ class Sink:
             self._patience.failed(error)
             self._begin_at = time.monotonic() + RETRY_S
         self._forget()
-        self._member.pause()
+        self._kafka_failed = self._kafka_failed + 1 if isinstance(error, KafkaException) else 0
+        if self._kafka_failed >= MOST_IN_VAIN:  # it may ask a coordinator that is no more, for ever
+            self._owned, self._kafka_failed = [], 0
+            self._member.start_over()
+        else:
+            self._member.pause()
 
     def _begin(self) -> None:
         """Read on where the store and the group say, once the store is whole."""
@@ -163,7 +171,7 @@ class Sink:
         self._intake.begin(done, {name: self._store.newest_ends(name, self._owned) for name in self._plant.classes})
         self._member.read_from([TopicPartition(self._topic, p.partition, p.next) for p in found])
         log.info("%s: from %s", self._topic, {p.partition: p.next for p in found})
-        self._begun, self._flushed = True, time.monotonic()
+        self._begun, self._flushed, self._kafka_failed = True, time.monotonic(), 0
 
     def _done(self) -> dict[str, dict[int, int]]:
         return {name: self._store.offline_offsets(name, self._owned) for name in self._plant.classes}

@@ -37,6 +37,7 @@ READING = {
 """What only this reader wants of librdkafka."""
 PATIENCE_S = 0.05
 """How long a fetch waits for its first record."""
+MOST_IN_VAIN = 3
 ANSWER_S = 10.0
 """Longest wait for an answer of the broker while state is rebuilt."""
 
@@ -52,6 +53,8 @@ class Source:
         self.epoch = 0
         """Raised whenever ownership or state starts anew."""
         self._recover = False
+        self._in_vain = 0
+        """Tries to rebuild the state since it last succeeded."""
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
         self._member = Member(
             settings, plant.name, list(self._decoders), callbacks=callbacks, reading=READING, client_log=client_log
@@ -120,15 +123,22 @@ class Source:
         self._recover = True
 
     def _rebuild(self) -> None:
-        """State anew; where the broker is away, or is just taking partitions from us, at the next fetch."""
+        """State anew; where the broker is away, or is just taking partitions from us, at the next fetch.
+
+        After some tries in vain with a new consumer: the old one may ask a coordinator that is no more, for ever.
+        """
         self._recover = False
         try:
             self._begin(self._consumer.assignment())
+            self._in_vain = 0
         except (ServiceError, KafkaException) as error:
             if isinstance(error, KafkaException) and not passes(error):
                 raise
             log.warning("state: %s; trying again", error)
-            self._recover = True
+            self._recover, self._in_vain = True, self._in_vain + 1
+            if self._in_vain % MOST_IN_VAIN == 0:
+                self._forget()
+                self._member.start_over()
 
     def _revoked(self, consumer: Any, _: Any) -> None:
         self._drain()
