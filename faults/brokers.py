@@ -21,7 +21,7 @@ def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     kafka = trial.stage.kafka
     trial.begin(per_s=SLOW_PER_S)
     worker, landed = trial.start(), 0
-    while landed < wanted and trial.advance(int(rng.integers(200, 800)), worker):
+    while landed < wanted and trial.advance(int(rng.integers(100, 400)), worker):
         in_the_middle = trial.in_the_middle
         (kafka.stop if landed % 2 else kafka.kill)()
         lost_s = time.monotonic()

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from faults.hooks import LANDED, Fault
 from faults.outcome import read_features
-from faults.stage import Trial
+from faults.stage import SLOW_PER_S, Trial
 
 STEPS = ("write_deltalake", "write_rows", "compact", "commit")
 
@@ -26,7 +26,7 @@ def hook_points(rng: np.random.Generator) -> list[Fault]:
 
 def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGKILL inside a Delta commit, a Redis write, a compaction, and before the marker."""
-    trial.begin(sink=False)
+    trial.begin(sink=False, per_s=SLOW_PER_S)
     worker, landed = trial.start(), 0
     for fault in cycle(hook_points(rng)):
         if landed == wanted or not trial.traffic.open:

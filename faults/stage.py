@@ -22,7 +22,7 @@ from features.store import Store
 from streams.settings import Settings
 from training.registry import Registry
 
-RATE_PER_S, SLOW_PER_S = 2_000.0, 300.0
+RATE_PER_S, SLOW_PER_S = 2_000.0, 100.0
 """Records per second: enough work for a worker that is soon killed, and little for faults that take their time."""
 AHEAD = 3_000
 SMALL_STEPS = {"fetch_records": 40, "session_timeout_ms": Settings().session_timeout_ms}
