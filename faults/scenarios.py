@@ -39,7 +39,7 @@ SCENARIOS = (
     Scenario("rebalance", "rebalances", 10, 100, workers.rebalances),
     Scenario("broker restarted, killed", "broker_restarts", 3, 50, brokers.restarts),
     Scenario("broker hung in a commit", "broker_pauses", 1, 20, brokers.pauses),
-    Scenario("Redis killed, hung, emptied, full", "redis", 4, 20, online.troubles),
+    Scenario("Redis killed, hung, emptied, full", "redis_faults", 4, 20, online.troubles),
     Scenario("sink killed at a step", "sink_kills", 5, 50, sinks.killed_at_hooks),
     Scenario("sink behind the retention", "retention", 1, 10, sinks.behind_retention),
     Scenario(
