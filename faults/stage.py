@@ -171,6 +171,7 @@ class Trial:
 
     def _stored(self, sink: Running) -> None:
         name, topic = self.site.plant.name, self.site.plant.topics.features
+        sink.wait_for(f"{topic}: from")  # it may have been started just now
         until(lambda: sink.ended or self.read_all(topic, f"{name}-sink"), f"all stored; {sink.output()[-2000:]}")
 
     def read_all(self, topic: str, group: str) -> bool:
