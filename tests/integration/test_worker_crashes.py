@@ -10,6 +10,7 @@ import numpy as np
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from faults.progress import Progress
 from streams.reading import committed_records
 from tests.support import (
     Sent,
@@ -123,12 +124,14 @@ def test_snapshots_that_are_damaged_or_lost_are_replaced_by_the_whole_input(site
         assert worker.output().count("rebuilding the state from the whole input") == 2
         assert "[0]: expected it as it was written" in worker.output()
         assert ": expected 2 blocks of it, got 1" in worker.output()
+    with Progress(site.bootstrap, site.plant.name, site.telemetry, site.plant.topics.partitions) as progress:
+        known = sum(offset > 0 for offset in progress.offsets())
     remove_topic(site, site.plant.topics.snapshots)
     site.send(records[2400:])
     with site.running("worker") as worker:
         site.wait_committed(len(records), worker)
         assert worker.stop() == 0, worker.output()
-        assert worker.output().count("expected a snapshot, got none; rebuilding") == 4
+        assert worker.output().count("expected a snapshot, got none; rebuilding") == known >= 2
     check(site, records, bundle)
 
 
