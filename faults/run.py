@@ -129,7 +129,7 @@ def tell(tried: Tried) -> None:
 
 
 def last_line(every: Sequence[Tried]) -> dict[str, Any]:
-    """The figures: findings over all rounds, faults that landed by kind, times to resume."""
+    """The figures: findings over all trials, faults that landed by kind, times to resume."""
     total = sum((tried.findings for tried in every), Findings())
     landed: dict[str, int] = {}
     for tried in every:

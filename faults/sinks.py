@@ -5,10 +5,8 @@ from __future__ import annotations
 from itertools import cycle
 
 import numpy as np
-from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from faults.hooks import LANDED, Fault
+from faults.hooks import Fault
 from faults.outcome import read_features
 from faults.stage import SLOW_PER_S, Trial
 
@@ -29,14 +27,8 @@ def killed_at_hooks(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     trial.begin(sink=False, per_s=SLOW_PER_S)
     worker, landed = trial.start(), 0
     for fault in cycle(hook_points(rng)):
-        if landed == wanted or not trial.traffic.open:
+        if landed == wanted or not trial.strike(fault, "sink", compact_files=3, compact_s=1):
             break
-        sink = trial.start_hooked(fault, "sink", compact_files=3, compact_s=1)
-        trial.wait_for_end(sink, f"the fault {fault}")
-        if not sink.ended:
-            break
-        if LANDED not in sink.output():
-            raise AssertionError(f"expected {fault}, got {sink.output()[-3000:]}")
         landed += trial.in_the_middle
     trial.finish(worker)
     return landed
@@ -48,11 +40,7 @@ def behind_retention(trial: Trial, wanted: int, rng: np.random.Generator) -> int
     worker, landed = trial.start(), 0
     plant = trial.site.plant
     while landed < wanted and trial.advance(int(rng.integers(2000, 5000)), worker):
-        cut = trial.site.last_offsets(plant.topics.features)
-        admin = AdminClient({"bootstrap.servers": trial.site.bootstrap})
-        lost = [TopicPartition(plant.topics.features, number, offset) for number, offset in enumerate(cut)]
-        for done in admin.delete_records(lost).values():
-            done.result()
+        trial.site.delete_before(plant.topics.features, trial.site.last_offsets(plant.topics.features))
         landed += trial.in_the_middle
         trial.sink = trial.start("sink")
         trial.sink.wait_for("rebuilt, ")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ class Site:
             after[record.partition()] = record.offset() + 1
         return after
 
+    def delete_before(self, topic: str, offsets: Sequence[int]) -> int:
+        """Delete a topic's records before these offsets, as retention would; the number of partitions that had any."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        lost = [TopicPartition(topic, number, offset) for number, offset in enumerate(offsets) if offset]
+        for done in admin.delete_records(lost).values():
+            done.result(30)
+        return len(lost)
+
     def send(self, records: Iterable[Sent], topic: str | None = None) -> None:
         for record in records:
             self._producer.produce(
@@ -144,6 +152,13 @@ class Site:
         """Until the worker's group is done with so many records."""
         until(lambda: self.committed() >= count or process.ended, f"{count} records committed")
         assert not process.ended, process.output()
+
+    def wait_stored(self, sink: Running) -> None:
+        """Until the sink is done with all features that a reader sees now."""
+        topic, group = self.plant.topics.features, f"{self.plant.name}-sink"
+        wanted = sum(self.last_offsets(topic))
+        until(lambda: self.committed(group, topic) >= wanted or sink.ended, "features in the store")
+        assert not sink.ended, sink.output()
 
 
 class Running:

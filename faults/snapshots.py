@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 
 import numpy as np
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
 from faults.progress import Progress
@@ -40,7 +40,7 @@ def input_gone(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     trial.traffic.end()
     plant = trial.site.plant
     with Progress(trial.site.bootstrap, plant.name, trial.site.telemetry, plant.topics.partitions) as progress:
-        landed = _delete(trial.site, trial.site.telemetry, progress.offsets())
+        landed = trial.site.delete_before(trial.site.telemetry, progress.offsets())
     _refuses(trial.start())
     trial.comparable = False
     return landed
@@ -70,12 +70,3 @@ def _flip(site: Site, rng: np.random.Generator) -> None:
         value[int(rng.integers(len(value)))] ^= 1 << int(rng.integers(8))
         producer.produce(topic, bytes(value), key, number, headers=record.headers())
     producer.flush(30)
-
-
-def _delete(site: Site, topic: str, before: list[int]) -> int:
-    """Delete a topic's records before these offsets, as retention would; the number of partitions."""
-    admin = AdminClient({"bootstrap.servers": site.bootstrap})
-    lost = [TopicPartition(topic, number, offset) for number, offset in enumerate(before) if offset]
-    for done in admin.delete_records(lost).values():
-        done.result()
-    return len(lost)

@@ -1,4 +1,4 @@
-"""Where faults are tried: real services for one lane of work, and rounds of the manifest on them."""
+"""Where faults are tried: real services for one lane of work, and trials of the manifest on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from embedded.kafka import EmbeddedKafka
 from embedded.redis import EmbeddedRedis
-from faults.hooks import Fault
+from faults.hooks import LANDED, Fault
 from faults.manifest import Sent
 from faults.outcome import Outcome, outcome
 from faults.progress import Progress
@@ -44,14 +44,13 @@ class Stage:
     folder: Path
     records: Sequence[Sent]
     golden: Outcome | None = None
-    """What every round must leave behind; None: not known yet."""
+    """What every trial must leave behind; None: not known yet."""
     trials: int = 0
 
     @contextmanager
-    def trial(self, name: str, records: Sequence[Sent] | None = None) -> Iterator[Trial]:
+    def trial(self, name: str) -> Iterator[Trial]:
         """A fresh plant with traffic coming in and a sink, no worker yet."""
         self.trials += 1
-        sent = self.records if records is None else records
         plant = plant_named(f"{name}_{self.folder.name}_{self.trials}")
         url = f"{self.redis.url.rpartition('/')[0]}/{self.trials % 16}"
         site = Site(plant, self.kafka.bootstrap, self.folder / plant.name, url)
@@ -59,7 +58,7 @@ class Stage:
         store = store_of(site)
         registry = Registry(site.home / "registry")
         registry.promote("pump", registry.add(flow_over(plant, FLOW_LIMIT)))
-        found = Trial(self, site, store, Traffic(site, sent, per_s=RATE_PER_S, ahead=AHEAD))
+        found = Trial(self, site, store, Traffic(site, self.records, per_s=RATE_PER_S, ahead=AHEAD))
         try:
             yield found
         finally:
@@ -99,7 +98,7 @@ class Trial:
             self.sink = self.start("sink")
 
     def start(self, role: str = "worker", name: str = "0", **settings: object) -> Running:
-        """A process that is gone, at the latest, when the round ends."""
+        """A process that is gone, at the latest, when the trial ends."""
         process = self.site.start(role, worker=name, **(SMALL_STEPS | settings))
         self.running.append(process)
         return process
@@ -109,6 +108,17 @@ class Trial:
         process = self.site.start_doomed(fault, role, **(SMALL_STEPS | settings))
         self.running.append(process)
         return process
+
+    def strike(self, fault: Fault, role: str = "worker", **settings: object) -> bool:
+        """Run a process until it has hit itself at that step; False where the traffic ended before."""
+        process = self.start_hooked(fault, role, **settings)
+        self.wait_for_end(process, f"the fault {fault}")
+        if not process.ended:
+            process.stop()
+            return False
+        if LANDED not in process.output():
+            raise AssertionError(f"expected {fault}, got {process.output()[-3000:]}")
+        return True
 
     def start_skewed(self, skew_s: float) -> Running:
         """A worker whose clock is wrong."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 
 from features.errors import StateError
+from streams.batch import Partition
+from streams.record_batches import committed_offsets
 
 PATIENCE_S = 15.0
 
@@ -39,20 +41,16 @@ def positions(consumer: Any, topic: str, done: Mapping[int, Iterable[int]]) -> l
         StateError: the topic ends before what was read from it, so it is not the one that was read.
         KafkaException: the broker does not answer.
     """
-    asked = [TopicPartition(topic, number) for number in done]
-    found = consumer.committed(asked, PATIENCE_S) if asked else []
-    return [_position(consumer, tp, min(done[tp.partition]) + 1) for tp in found]
+    committed = committed_offsets(consumer, [Partition(topic, number) for number in done], PATIENCE_S)
+    return [_position(consumer, where, offset, min(done[where.number]) + 1) for where, offset in committed.items()]
 
 
-def _position(consumer: Any, committed: TopicPartition, stored: int) -> Position:
-    if committed.error:  # taken for "nothing committed", all would seem to be gone
-        raise KafkaException(committed.error)
-    where = TopicPartition(committed.topic, committed.partition)
-    oldest, end = consumer.get_watermark_offsets(where, timeout=PATIENCE_S)
-    position = Position(committed.partition, max(committed.offset, stored, 0), oldest, end)
+def _position(consumer: Any, where: Partition, committed: int, stored: int) -> Position:
+    oldest, end = consumer.get_watermark_offsets(TopicPartition(*where), timeout=PATIENCE_S)
+    position = Position(where.number, max(committed, stored, 0), oldest, end)
     if end < position.next:
         raise StateError(
-            f"{where.topic}[{where.partition}]: expected it to go on at offset {position.next}, up to which its rows "
+            f"{where}: expected it to go on at offset {position.next}, up to which its rows "
             f"are stored, got a topic that ends at {end}: it was made anew, or the broker lost records; give "
             f"HEADRACE_HOME a new folder, `headrace apply`, and fill it from the telemetry with `headrace replay`"
         )

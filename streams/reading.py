@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,18 +53,22 @@ def follow(bootstrap: str, topic: str, wait_s: float = 0.5) -> Iterator[list[Any
             yield [record for record in reader.consume(500, wait_s) if record.error() is None]
 
 
+def onlooker(bootstrap: str, group: str, more: Mapping[str, object] | None = None) -> Consumer:
+    """A consumer that may ask for a group's offsets, and never joins it; `more`: settings of librdkafka."""
+    settings = {
+        "bootstrap.servers": bootstrap,
+        "group.id": group,
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+    }
+    return Consumer(settings | dict(more or {}))
+
+
 @contextmanager
 def _reader(bootstrap: str, topic: str, group: str) -> Iterator[Consumer]:
-    reader = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-        }
-    )
+    reader = onlooker(bootstrap, group)
     try:
         yield reader
     except KafkaException as error:

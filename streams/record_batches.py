@@ -37,7 +37,7 @@ def committed_offsets(
         KafkaException: the broker did not tell; taken for "nothing committed", work would be done and seen twice.
     """
     plain = [TopicPartition(partition.topic, partition.number) for partition in partitions]
-    found = consumer.committed(plain, timeout_s)
+    found = consumer.committed(plain, timeout_s) if plain else []
     for tp in found:
         if tp.error:
             raise KafkaException(tp.error)

@@ -8,20 +8,22 @@ from contextlib import closing
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from rich import box
 from rich.table import Table
 
 from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Partition
-from streams.reading import committed_records
+from streams.reading import committed_records, onlooker
 from streams.record_batches import committed_offsets
 from streams.settings import Settings
 from training.registry import Registry
 
 PATIENCE_S = 5.0
 """Longest wait for the oldest records that are not done."""
+FETCH_LITTLE = {"fetch.message.max.bytes": 100_000}
+"""Only the oldest record of each partition is looked at."""
 
 
 class Lag(msgspec.Struct):
@@ -87,7 +89,7 @@ def status(plant: Plant, settings: Settings) -> Status:
 
 def _lags(plant: Plant, bootstrap: str, group: str, topics: Iterable[str]) -> list[Lag]:
     partitions = [Partition(topic, number) for topic in topics for number in range(plant.topics.partitions)]
-    with closing(_onlooker(bootstrap, group)) as consumer:
+    with closing(onlooker(bootstrap, group, FETCH_LITTLE)) as consumer:
         committed = committed_offsets(consumer, partitions)
         lags = []
         for partition in partitions:
@@ -119,21 +121,6 @@ def _snapshots(plant: Plant, bootstrap: str) -> dict[Partition, Snapshot]:
             age_s = round(time.time() - record.timestamp()[1] / 1000, 1)
             found[Partition(topic, record.partition())] = Snapshot(int(dict(record.headers())["offset"]), age_s)
     return found
-
-
-def _onlooker(bootstrap: str, group: str) -> Consumer:
-    """A consumer that may ask for a group's offsets, and never joins it."""
-    return Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": group,
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "earliest",
-            "enable.partition.eof": True,
-            "fetch.message.max.bytes": 100_000,
-        }
-    )
 
 
 def tables(found: Status) -> list[Table]:

@@ -183,16 +183,16 @@ class Worker:
             log.info("lag %d records, of them %d in %s", sum(lag.values()), lag[worst], worst)
 
     async def _end(self) -> None:
-        if not self._failure and not await self._drain(DRAIN_S):
+        if not self._failure and not await self._drain():
             self._fail(ServiceError(f"expected what was under way to be committed in {DRAIN_S:.0f} s, it was not"))
         await self._in(self._committing, self.transaction.abort)
         await asyncio.gather(self._in(self._working, self.source.close), self.app.stop())
 
-    async def _drain(self, longest_s: float) -> bool:
+    async def _drain(self) -> bool:
         """Wait until all that was fetched is committed; False where that takes too long."""
         drained: asyncio.Future[None] = self._loop.create_future()
         try:
-            async with asyncio.timeout(longest_s):
+            async with asyncio.timeout(DRAIN_S):
                 await self._fetched.put(Fetch(self.source.epoch, drained=drained))
                 await drained
         except TimeoutError:
@@ -202,7 +202,7 @@ class Worker:
     def _drain_from_reader(self) -> None:
         """As `_drain`, for the reading thread, inside a rebalance. What is late is dropped: its epoch will be over."""
         if not self._stop.is_set():
-            asyncio.run_coroutine_threadsafe(self._drain(DRAIN_S), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._drain(), self._loop).result()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

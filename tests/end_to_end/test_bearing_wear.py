@@ -22,7 +22,7 @@ from simulator.scenario import HEALTHY, Fault, Scenario
 from simulator.simulation import Simulation
 from streams.reading import committed_records
 from streams.records import AnomalyEvent
-from tests.support import T0, Running, Site, topics_of, until
+from tests.support import T0, Site, topics_of
 from training.commands import train
 from training.registry import Registry
 
@@ -48,15 +48,6 @@ def simulate(site: Site, start_ms: int, seconds: int, scenario: Scenario = HEALT
     return produce(Simulation(site.plant, SEED, start_ms, scenario), site.bootstrap, seconds).records
 
 
-def wait_stored(site: Site, count: int, worker: Running, sink: Running) -> None:
-    """Until telemetry is computed, and the features of it are in the store."""
-    site.wait_committed(count, worker)
-    topic, group = site.plant.topics.features, f"{site.plant.name}-sink"
-    last = {record.partition(): record.offset() + 1 for record in committed_records(site.bootstrap, topic)}
-    until(lambda: site.committed(group, topic) >= sum(last.values()) or sink.ended, "features in the store")
-    assert not sink.ended, sink.output()
-
-
 def work_orders(site: Site) -> dict[str, int]:
     """By machine, the longest case that maintenance has on its list."""
     journal = site.home / "orders.jsonl"
@@ -76,7 +67,8 @@ def test_a_worn_bearing_becomes_a_work_order(site: Site) -> None:
     worn_ms = start_ms + HOURS_HEALTHY * HOUR_MS
     with site.running("worker") as worker, site.running("sink") as sink:
         count = simulate(site, start_ms, HOURS_HEALTHY * 3600)
-        wait_stored(site, count, worker, sink)
+        site.wait_committed(count, worker)
+        site.wait_stored(sink)
         place = ["--plant", str(site.home / "plant.yaml"), "--home", str(site.home)]
         told = CliRunner().invoke(train, [*place, "--class", "pump", "--kind", "novelty"], catch_exceptions=False)
         champion = Registry(site.home / "registry").champion("pump")
@@ -84,7 +76,8 @@ def test_a_worn_bearing_becomes_a_work_order(site: Site) -> None:
 
         wear = Scenario((Fault(WORN, "bearing_wear", FAULT_S, growth_s=1200),))
         count += simulate(site, worn_ms, AFTER_S, wear)
-        wait_stored(site, count, worker, sink)
+        site.wait_committed(count, worker)
+        site.wait_stored(sink)
         assert worker.stop() == 0
         assert sink.stop() == 0
     records = committed_records(site.bootstrap, site.plant.topics.events)

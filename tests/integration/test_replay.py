@@ -15,7 +15,6 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable, write_deltalake
 
 from features.errors import FeatureSetMismatchError, HeadraceError, StateError
@@ -25,7 +24,6 @@ from features.schema import FeatureSet
 from features.store import Store
 from streams import rebuild
 from streams.commands import replay
-from streams.reading import committed_records
 from streams.rebuild import fill
 from streams.rereading import Begin
 from streams.settings import Settings
@@ -54,9 +52,7 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
         site.send(rest)
         site.wait_committed(len(first + rest), worker)
         assert worker.stop() == 0
-        topic, group = site.plant.topics.features, f"{site.plant.name}-sink"
-        last = {record.partition(): record.offset() + 1 for record in committed_records(kafka, topic)}
-        until(lambda: site.committed(group, topic) >= sum(last.values()) or sink.ended, "everything in the store")
+        site.wait_stored(sink)
         assert sink.stop() == 0, sink.output()
     yield site
     redis.Redis.from_url(url).flushdb()
@@ -259,8 +255,7 @@ def test_telemetry_that_is_not_all_there_is_refused(alone: tuple[Site, Store]) -
     site, store = alone
     assert "got none" in refusal(site, store)
     commit(site, 25)
-    admin, first = AdminClient({"bootstrap.servers": site.bootstrap}), TopicPartition(site.telemetry, 0, 7)
-    admin.delete_records([first])[first].result(30)
+    site.delete_before(site.telemetry, [7])
     assert "from offset 0 on, the oldest kept is 7" in refusal(site, store)
     assert "the oldest kept is 7" in refusal(site, store, "snapshot")
 

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import redis
 
 from features import delta
 from tests.stands import Stand
 from tests.support import HEADRACE, Running
 
 DATABASE = 12
-
-
-@pytest.fixture
-def stand(kafka: str, redis_url: str, unique: Callable[[str], str], tmp_path: Path) -> Iterator[Stand]:
-    url = f"{redis_url.rpartition('/')[0]}/{DATABASE}"
-    stand = Stand(unique("sink"), kafka, tmp_path / "home", url)
-    yield stand
-    redis.Redis.from_url(url).flushdb()
 
 
 def test_small_files_are_merged_and_a_kill_meanwhile_does_no_harm(stand: Stand) -> None:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import pytest
-import redis
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -16,14 +12,6 @@ from tests.stands import Stand
 from tests.support import until
 
 DATABASE = 13
-
-
-@pytest.fixture
-def stand(kafka: str, redis_url: str, unique: Callable[[str], str], tmp_path: Path) -> Iterator[Stand]:
-    url = f"{redis_url.rpartition('/')[0]}/{DATABASE}"
-    stand = Stand(unique("sink"), kafka, tmp_path / "home", url)
-    yield stand
-    redis.Redis.from_url(url).flushdb()
 
 
 def test_a_sink_that_was_frozen_and_replaced_writes_nothing_twice(stand: Stand) -> None:
@@ -44,11 +32,7 @@ def test_a_sink_that_was_frozen_and_replaced_writes_nothing_twice(stand: Stand) 
 
 
 def delete_before(stand: Stand, offset: int) -> None:
-    """As retention does."""
-    wanted = [TopicPartition(stand.topic, n, offset) for n in range(stand.plant.topics.partitions)]
-    admin = AdminClient({"bootstrap.servers": stand.site.bootstrap})
-    for done in admin.delete_records(wanted).values():
-        done.result(30)
+    stand.site.delete_before(stand.topic, [offset] * stand.plant.topics.partitions)
 
 
 def test_records_that_left_the_topic_unread_are_made_again_from_the_telemetry(stand: Stand) -> None:

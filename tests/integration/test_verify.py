@@ -21,7 +21,7 @@ from features.store import Store
 from streams.commands import verify
 from streams.reading import committed_records
 from streams.records import AnomalyEvent
-from tests.support import Site, plant_named, telemetry, until
+from tests.support import Site, plant_named, telemetry
 from training.bundle import bundle_from_dense
 from training.registry import Registry
 
@@ -48,9 +48,7 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
     with site.running("worker") as worker, site.running("sink") as sink:
         site.wait_committed(len(records), worker)
         assert worker.stop() == 0
-        topic, group = site.plant.topics.features, f"{site.plant.name}-sink"
-        last = {record.partition(): record.offset() + 1 for record in committed_records(kafka, topic)}
-        until(lambda: site.committed(group, topic) >= sum(last.values()) or sink.ended, "everything in the store")
+        site.wait_stored(sink)
         assert sink.stop() == 0, sink.output()
     yield site
     redis.Redis.from_url(url).flushdb()
