@@ -44,7 +44,7 @@ bench-peers: $(SETUP) ## measure the worker beside Kafka Streams and Flink, wher
 eval: $(SETUP) ## detection quality on the public data sets of DATA=
 	@$(BIN)/headrace eval --data $(DATA) $(ARGS)
 
-replay: DATA := ../shared/data/skab
+replay: DATA := $(or $(HEADRACE_DATA),../shared/data)/skab
 replay: $(SETUP) ## send the recorded data set DATA= through the whole pipe
 	@$(BIN)/headrace demo --data $(DATA) $(ARGS)
 

@@ -99,7 +99,7 @@ def job_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
     rate = Spread.of([run.per_cpu_s for run in ours])
     stock_rate, table_rate = (Spread.of([run.per_cpu_s for run in of_job]).median for of_job in (stock, table))
     return {
-        "answers_ok": all(run.finished and not run.differences for run in ours),
+        "answers_ok": all(run.finished and not run.differences for run in runs),
         "events_per_cpu_s": round(rate.median),
         "events_per_s": round(Spread.of([run.per_s for run in ours]).median),
         "ratio_to_stock_faust": round(rate.median / stock_rate, 1),

@@ -61,7 +61,7 @@ def _stay(bootstrap: str, redis_url: str, home: str, show: Callable[[str], Any])
     show(f"  export HEADRACE_BOOTSTRAP={bootstrap} HEADRACE_REDIS_URL={redis_url}")
     show(f"  export HEADRACE_HOME={home} HEADRACE_PLANT={home}/plant.yaml")
     show("  headrace dead-letters show          headrace registry list          headrace verify EVENT_ID")
-    show("  headrace simulate --plant $HEADRACE_PLANT --speed 60 --fault p-003:cavitation:5m")
+    show("  headrace simulate --speed 60 --fault p-003:cavitation:5m")
     try:
         signal.pause()
     except KeyboardInterrupt:

@@ -39,11 +39,13 @@ def setup() -> None:
 def up(folder: Path, kafka_port: int | None, redis_port: int | None) -> None:
     """Run a real Kafka and Valkey on this machine until Ctrl-C.
 
-    Prints their addresses as environment lines, which every other command understands:
+    Prints their addresses as environment lines, which every other command understands. In another terminal, once it
+    says that both are up:
 
     \b
-        headrace up > services.env &
-        set -a; . ./services.env; set +a
+        headrace up > services.env              (in the first)
+        set -a; . ./services.env; set +a        (in the second, and in each more)
+        headrace apply
         headrace worker
     """
     with EmbeddedKafka(folder / "kafka", kafka_port) as kafka, EmbeddedRedis(folder / "redis", redis_port) as redis:

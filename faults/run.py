@@ -161,6 +161,9 @@ def main() -> None:
         for scenario in SCENARIOS
         if not chosen.only or any(word in scenario.name for word in chosen.only)
     ]
+    if not wanted:
+        names = "; ".join(scenario.name for scenario in SCENARIOS)
+        sys.exit(f"faults: expected --only to name a part of one of: {names}; got {' '.join(chosen.only)}")
     if chosen.list:
         for scenario, times in wanted:
             console.print(f"{times:4} {scenario.name}")
@@ -175,7 +178,9 @@ def main() -> None:
         tell(every[0])
         every += side_by_side([each for each in wanted if not each[0].alone], made, chosen.seed)
         every += side_by_side([each for each in wanted if each[0].alone], made[:1], chosen.seed)
-    figures = last_line(every) | {"wall_s": round(time.monotonic() - began)}
+    figures = last_line(every)
+    figures["not_run"] = [scenario.name for scenario, _ in wanted if not scenario.possible()]
+    figures["wall_s"] = round(time.monotonic() - began)
     console.print(json.dumps(figures), soft_wrap=True, markup=False)
     sys.exit(1 if figures["failed"] else 0)
 

@@ -287,14 +287,13 @@ def _topic_problems(plant: Plant) -> list[tuple[str, str]]:
     for i, topic in enumerate(plant.topics.telemetry):
         unknown = sorted(set(topic.fields) - channels)
         found += [
-            (f"$.topics.telemetry[{i}].fields.{name}", "expected the name of a channel of some class")
+            (f"$.topics.telemetry[{i}].fields.{name}", f"expected the name of a channel of some class, got {name!r}")
             for name in unknown
         ]
         named = [topic.machine, topic.time, *(topic.fields.get(channel, channel) for channel in channels)]
-        if len(set(named)) < len(named):
-            found.append(
-                (f"$.topics.telemetry[{i}]", "expected a JSON field for machine, time and each channel, got one twice")
-            )
+        if twice := sorted({name for name in named if named.count(name) > 1}):
+            problem = f"expected a JSON field of its own for machine, time and each channel, got {twice[0]!r} twice"
+            found.append((f"$.topics.telemetry[{i}]", problem))
     if any(topic.format == "tag" for topic in plant.topics.telemetry):
         for name, machine_class in plant.classes.items():
             if not machine_class.window.grace_ms:
@@ -334,7 +333,7 @@ def _window_problems(machine_class: MachineClass) -> list[str]:
     if (window.length_s is None) == (window.length_rows is None):
         return ["expected either length_s or length_rows, got both or neither"]
     if (window.hop_rows if window.length_s else window.hop_s) is not None:
-        return ["expected the hop in the same unit as the length"]
+        return ["expected the hop in the same unit as the length, got one in seconds and one in rows"]
     if window.hop < 1 or window.length % window.hop:
         return [f"expected a hop that divides the length, got {window.length} and {window.hop} (ms or rows)"]
     if not window.by_rows and window.length > 1 << 24 and window.hop % 1000:

@@ -52,7 +52,14 @@ class FaultText(click.ParamType):
 
 
 @click.command()
-@click.option("--plant", "plant_path", default="plant.yaml", show_default=True, help="Plant description to simulate.")
+@click.option(
+    "--plant",
+    "plant_path",
+    default="plant.yaml",
+    show_default=True,
+    envvar="HEADRACE_PLANT",
+    help="Plant description to simulate.",
+)
 @click.option(
     "--bootstrap",
     default="127.0.0.1:9092",
@@ -141,7 +148,7 @@ def plant() -> None:
 
 
 @plant.command()
-@click.argument("path", default="plant.yaml")
+@click.argument("path", default="plant.yaml", envvar="HEADRACE_PLANT")
 def check(path: str) -> None:
     """Validate the plant description at PATH and print what it describes.
 

@@ -95,7 +95,7 @@ topics:
     - {name: plant.telemetry, format: wide, machine: machine_id, time: ts, time_unit: ms}
   partitions: 4
 
-# In any one currency: what an alert without a fault costs, and what a fault without an alert costs.
+# In any one currency: what a false alarm costs, and what a missed fault costs.
 costs:
   pump: {false_alarm: 150, miss: 6000}
   motor: {false_alarm: 150, miss: 9000}

@@ -52,7 +52,8 @@ def headrace(verbose: int) -> None:
     """Headrace watches the machines of a plant.
 
     Telemetry comes in from Kafka, is cleaned and turned into features (Feast: Redis and Delta); a trainer learns from
-    them with Keras; a worker scores every window and writes anomaly events that say what is abnormal, and since when.
+    them with Keras; a worker scores every window and writes anomaly events: which machine, which window, which score,
+    from which features and records.
 
     \b
     A first look, everything embedded:        headrace demo
@@ -60,7 +61,7 @@ def headrace(verbose: int) -> None:
       headrace plant check plant.yaml         is the description of the plant right?
       headrace apply                          make topics, tables and Feast definitions
       headrace worker / headrace sink         run it (one of each, or several)
-      headrace train --class pump             learn from what was seen, and promote the model
+      headrace train --class pump             learn from what was seen, and promote the bundle
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")

@@ -1,8 +1,10 @@
-"""Which of Kafka's errors may go away by themselves: the broker is away, slow, or still electing."""
+"""Kafka's errors: which may go away by themselves (the broker is away, slow, or electing), and how they are told."""
 
 from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
+
+from features.errors import ServiceError
 
 _AWAY = {
     KafkaError._TRANSPORT,
@@ -23,3 +25,8 @@ def passes(error: KafkaException) -> bool:
     """Whether the same call may succeed later."""
     found = error.args[0]
     return bool(found.retriable() or found.code() in _AWAY)
+
+
+def no_answer(bootstrap: str, error: KafkaException) -> ServiceError:
+    """What a person is told where the call cannot be tried again."""
+    return ServiceError(f"Kafka at {bootstrap}: expected an answer, got {error.args[0].str()}")

@@ -72,7 +72,7 @@ def _reader(bootstrap: str, topic: str, group: str) -> Iterator[Consumer]:
     try:
         yield reader
     except KafkaException as error:
-        raise ServiceError(f"topic {topic} at {bootstrap}: {error.args[0].str()}") from error
+        raise ServiceError(f"topic {topic} at {bootstrap}: expected to read it, got {error.args[0].str()}") from error
     finally:
         reader.close()
 

@@ -14,7 +14,6 @@ import pyarrow as pa
 from confluent_kafka import KafkaException
 
 from features.compare import TOLD, Compared, Difference, compare
-from features.errors import ServiceError
 from features.plant import Plant
 from features.recorded import Recorded
 from features.rows import check_rows, rows_from_arrays
@@ -23,6 +22,7 @@ from features.schema import FeatureSet
 from features.store import Store
 from streams.batch import RecordBatch, Windows
 from streams.partition import PartitionState
+from streams.passing import no_answer
 from streams.rereading import Begin, Rereader, Stretch
 from streams.settings import Settings
 
@@ -86,7 +86,7 @@ def fill(
         with closing(Rereader(plant, settings)) as reader:
             _read(reader, reader.stretches(numbers, begin), tables, on_progress)
     except KafkaException as error:
-        raise ServiceError(f"Kafka at {settings.bootstrap}: {error.args[0].str()}") from error
+        raise no_answer(settings.bootstrap, error) from error
     if write:
         for name in plant.classes:
             store.rebuild_online(name, numbers)

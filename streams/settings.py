@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+from msgspec.structs import FieldInfo, fields
 
 from features.errors import HeadraceError
 
 PREFIX = "HEADRACE_"
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,19 +31,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The online store; one Redis database belongs to one plant."""
     worker: str = "0"
     """Name of this worker among its peers; the same after a restart (transactions and membership hang on it)."""
-    commit_ms: int = 200
+    commit_ms: Count = 200
     """Longest time between two commits under load."""
-    snapshot_s: float = 15.0
+    snapshot_s: Seconds = 15.0
     """Seconds between two snapshots of a partition's state."""
-    flush_s: float = 10.0
+    flush_s: Seconds = 10.0
     """Longest time the sink keeps features before it writes them to the store."""
-    compact_files: int = 100
+    compact_files: Annotated[int, Meta(ge=0)] = 100
     """Small files of a table that the sink leaves unmerged; many make reading slow."""
-    compact_s: float = 300.0
+    compact_s: Seconds = 300.0
     """Least seconds between two looks at how many there are."""
-    session_timeout_ms: int = 10_000
+    session_timeout_ms: Count = 10_000
     """How long the broker waits for a silent worker before others take over."""
-    fetch_records: int = 24_000
+    fetch_records: Count = 24_000
     """Most records in one fetch."""
 
     @property
@@ -55,14 +60,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The environment's settings, overridden by what is `given` and not None.
 
         Raises:
-            HeadraceError: a setting has the wrong type.
+            HeadraceError: a setting has the wrong type, or is too small.
         """
         environ, names = os.environ if environ is None else environ, cls.__struct_fields__
         found: dict[str, object] = {
             name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ
         }
         found |= {name: value for name, value in given.items() if value is not None}
-        try:
-            return msgspec.convert(found, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise HeadraceError(f"settings: {error}; given as {PREFIX}<NAME> or as an option") from error
+        for field in fields(cls):
+            if field.name in found:
+                _check(field, found[field.name])
+        return msgspec.convert(found, cls, strict=False)
+
+
+def _check(field: FieldInfo, value: object) -> None:
+    try:
+        msgspec.convert(value, field.type, strict=False)
+    except msgspec.ValidationError as error:
+        wanted = str(error).partition(",")[0].removeprefix("Expected ")
+        raise HeadraceError(f"{PREFIX}{field.name.upper()}: expected {wanted}, got {value!r}") from error

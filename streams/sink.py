@@ -24,6 +24,7 @@ from features.schema import FeatureSet
 from features.store import Store
 from streams.intake import Intake
 from streams.member import Member, is_fatal
+from streams.passing import no_answer
 from streams.patience import Patience, Seldom
 from streams.positions import Position, positions
 from streams.refilling import Refilling
@@ -85,7 +86,7 @@ class Sink:
         try:
             self._live()
         except KafkaException as error:
-            raise ServiceError(f"Kafka at {self._settings.bootstrap}: {error.args[0].str()}") from error
+            raise no_answer(self._settings.bootstrap, error) from error
 
     def _live(self) -> None:
         ensure_topics(self._plant, self._settings.bootstrap)

@@ -12,9 +12,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from rich import box
 from rich.table import Table
 
-from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Partition
+from streams.passing import no_answer
 from streams.reading import committed_records, onlooker
 from streams.record_batches import committed_offsets
 from streams.settings import Settings
@@ -77,7 +77,7 @@ def status(plant: Plant, settings: Settings) -> Status:
         stored = _lags(plant, settings.bootstrap, f"{plant.name}-sink", [plant.topics.features])
         snapshots = _snapshots(plant, settings.bootstrap)
     except KafkaException as error:
-        raise ServiceError(f"Kafka at {settings.bootstrap}: {error.args[0].str()}") from error
+        raise no_answer(settings.bootstrap, error) from error
     telemetry = [
         Telemetry(**msgspec.structs.asdict(lag), snapshot=snapshots.get(Partition(lag.topic, lag.partition)))
         for lag in read

@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from features.errors import ServiceError, StateError
 from features.plant import Plant
+from streams.passing import no_answer
 
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.setLevel(logging.CRITICAL)  # what fails is said once, by us
@@ -27,8 +28,8 @@ def control_topic(plant: Plant) -> str:
     return f"headrace.{plant.name}.{_CONTROL}"
 
 
-def ensure_topics(plant: Plant, bootstrap: str, replication: int = 1) -> None:
-    """Create what is missing.
+def ensure_topics(plant: Plant, bootstrap: str) -> None:
+    """Create what is missing, with as many replicas as the broker gives topics by default.
 
     Raises:
         StateError: a topic has another number of partitions than the plant description says.
@@ -37,8 +38,8 @@ def ensure_topics(plant: Plant, bootstrap: str, replication: int = 1) -> None:
     topics, count = plant.topics, plant.topics.partitions
     wanted = {topic.name: dict[str, str]() for topic in topics.telemetry}
     wanted |= {topics.features: _LARGE, topics.events: {}, topics.dead_letters: _LARGE, topics.snapshots: _STATE}
-    new = [NewTopic(name, num_partitions=count, replication_factor=replication, config=c) for name, c in wanted.items()]
-    new.append(NewTopic(control_topic(plant), num_partitions=1, replication_factor=replication))
+    new = [NewTopic(name, num_partitions=count, config=config) for name, config in wanted.items()]
+    new.append(NewTopic(control_topic(plant), num_partitions=1))
     try:
         admin = AdminClient({"bootstrap.servers": bootstrap}, logger=_quiet)
         there = admin.list_topics(timeout=15).topics
@@ -52,7 +53,7 @@ def ensure_topics(plant: Plant, bootstrap: str, replication: int = 1) -> None:
         for name, made in (admin.create_topics(missing) if missing else {}).items():
             _wait(name, made)
     except KafkaException as error:
-        raise ServiceError(f"Kafka at {bootstrap}: expected an answer, got {error.args[0].str()}") from error
+        raise no_answer(bootstrap, error) from error
 
 
 def _wait(name: str, made: object) -> None:

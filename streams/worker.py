@@ -24,6 +24,7 @@ from features.errors import ServiceError
 from features.plant import Plant
 from streams.batch import Fetch
 from streams.memory import keep_pages, spare_collector
+from streams.passing import no_answer
 from streams.score import Scoring
 from streams.settings import Settings
 from streams.source import Source
@@ -127,7 +128,7 @@ class Worker:
         try:
             await self._live()
         except KafkaException as error:
-            raise ServiceError(f"Kafka at {self._settings.bootstrap}: {error.args[0].str()}") from error
+            raise no_answer(self._settings.bootstrap, error) from error
 
     async def _live(self) -> None:
         keep_pages()

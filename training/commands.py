@@ -126,7 +126,7 @@ def _class(plant: Plant, class_name: str | None, machine_id: str | None) -> str:
     if machine_id is not None:
         return plant.machine(machine_id).class_
     if len(plant.classes) > 1:
-        raise click.UsageError(f"--class: expected one of {', '.join(plant.classes)}")
+        raise click.UsageError(f"--class: expected one of {', '.join(plant.classes)}, got none")
     return next(iter(plant.classes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,5 @@ def test_the_image_copies_what_exists(compose: dict[str, Any]) -> None:
     let_in = {line[1:] for line in Path(f"{dockerfile}.dockerignore").read_text().splitlines() if line[0] == "!"}
     assert all((ROOT / source).exists() for source in sources)
     assert {source.rstrip("/") for source in sources} == let_in
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert {package.partition(".")[0] for package in packages} <= let_in

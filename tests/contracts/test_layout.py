@@ -20,7 +20,9 @@ REGISTRY_HOSTS = re.compile(
 
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
-    return [path for name in listed.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    found = [path for name in listed.decode().split("\0") if name and (path := ROOT / name).is_file()]
+    assert len(found) > 100
+    return found
 
 
 @pytest.mark.parametrize("package", ["features", "training", "streams"])

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
-import pytest
 
 from tests.support import (
     T0,
@@ -26,6 +24,7 @@ from tests.support import (
     topics_of,
     until,
 )
+from tests.unit.streams import test_decode as decoding
 from training.registry import Registry
 
 Unique = Callable[[str], str]
@@ -137,7 +136,7 @@ def force(registry: Registry, scope: str, *hashes: str) -> None:
 
 
 def test_every_bad_record_becomes_one_dead_letter_and_the_worker_stays_up(
-    kafka: str, unique: Unique, tmp_path: Path, decoding: ModuleType
+    kafka: str, unique: Unique, tmp_path: Path
 ) -> None:
     name = unique("works").replace("-", "_")
     plant = msgspec.structs.replace(decoding.plant(), name=name, topics=topics_of(name, 1))
@@ -163,12 +162,6 @@ def test_every_bad_record_becomes_one_dead_letter_and_the_worker_stays_up(
     features = read_features(plant, kafka)
     assert features
     assert_once_and_in_order(features, answer(plant, records).features)
-
-
-@pytest.fixture
-def decoding() -> ModuleType:
-    """The unit tests of decoding: their plant and their bad records."""
-    return pytest.importorskip("tests.unit.streams.test_decode")
 
 
 def test_a_topic_with_another_number_of_partitions_is_refused(kafka: str, unique: Unique, tmp_path: Path) -> None:

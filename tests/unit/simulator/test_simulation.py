@@ -65,7 +65,9 @@ def test_a_longer_run_begins_with_the_shorter_one() -> None:
 
 
 def test_each_machine_is_sampled_once_a_period_in_order() -> None:
-    for columns in Simulation(PLANT, 1, START_MS).batches(60.0, 60.0):
+    every = list(Simulation(PLANT, 1, START_MS).batches(60.0, 60.0))
+    assert {columns.class_name for columns in every} == set(PLANT.classes)
+    for columns in every:
         for machine in np.unique(columns.machine):
             ts_ms = columns.ts_ms[columns.machine == machine]
             assert np.array_equal(np.diff(ts_ms), np.full(59, 1000))
@@ -86,7 +88,9 @@ def test_a_slow_channel_is_missing_between_its_samples() -> None:
 
 
 def test_values_are_steps_of_the_resolution_in_their_shortest_notation() -> None:
-    for columns in Simulation(PLANT, 1, START_MS).batches(60.0):
+    every = list(Simulation(PLANT, 1, START_MS).batches(60.0))
+    assert {columns.class_name for columns in every} == set(PLANT.classes)
+    for columns in every:
         for row, channel in zip(columns.values, PLANT.classes[columns.class_name].channels.values(), strict=True):
             assert np.allclose(row / channel.resolution, np.rint(row / channel.resolution), atol=1e-6)
             assert all(len(repr(value)) < 9 for value in row.tolist())
