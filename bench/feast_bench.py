@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,9 @@ class _Bench:
         for count, batches in frames.items():
             first, *others = batches
             self._push(first)
-            taken, cpu = self._median([lambda rows=rows: self._push(rows) for rows in others])
+            taken, cpu = self._median([partial(self._push, rows) for rows in others])
             figures |= {f"push_rows_per_s_{count}": count / taken, f"cpu_push_s_{count}": cpu}
-        stock, _ = self._median([lambda rows=rows: self._push_stock(rows) for rows in frames[1_000][1:3]])
+        stock, _ = self._median([partial(self._push_stock, rows) for rows in frames[1_000][1:3]])
         return figures | {"stock_push_rows_per_s_1000": 1_000 / stock}
 
     def reads(self, repeats: int) -> Figures:
@@ -119,7 +120,7 @@ class _Bench:
         for _ in range(batches):
             delta.append(path, self.rows(100_000))
         later = [delta.stamp(self.rows(10_000), "features-0", version) for version in range(1, repeats + 1)]
-        append, append_cpu = self._median([lambda rows=rows: self._append(rows) for rows in later])
+        append, append_cpu = self._median([partial(self._append, rows) for rows in later])
         entities = self._entities(asked)
         join, join_cpu = self._median([lambda: self.store.historical(CLASS, entities)] * min(repeats, 3))
         return {

@@ -18,7 +18,7 @@ from confluent_kafka import TopicPartition
 from bench import measure
 from bench.job import PARTITIONS, START_MS, WINDOW_MS, machine_id, records_of
 from bench.plant import bench_plant
-from bench.process import Process
+from bench.process import BenchError, Process
 from bench.reference import network
 from bench.site import HeadraceJob, Site
 from bench.stand import Stand
@@ -119,6 +119,6 @@ def _latency(maximum_per_s: float, per_s: float, arrivals: dict[Place, float], a
     from_ms = sorted(appended.values())[1] + WARM_UP_S * 1000
     waits = [arrived - appended[place] for place, arrived in arrivals.items() if appended[place] >= from_ms]
     if not waits:
-        raise measure.BenchError(f"latency: expected events at {per_s:.0f} records/s, got none")
+        raise BenchError(f"latency: expected events at {per_s:.0f} records/s, got none")
     p50, p99 = np.percentile(waits, [50, 99])
     return Latency(maximum_per_s, per_s, len(waits), float(p50), float(p99), max(waits))

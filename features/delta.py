@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VACUUM_AFTER_HOURS = 7 * 24
 """How long files that compaction replaced stay for readers of older versions."""
+_OF_THE_DISK = "os error"
+"""Said by deltalake where it passes an error of the system on."""
 _APP, _VERSION, _AFTER = b"headrace.app", b"headrace.version", b"headrace.after"
 
 
@@ -37,11 +39,20 @@ def create(path: str | Path, schema: pa.Schema, partition_by: tuple[str, ...] = 
 
 
 def open_table(path: str | Path) -> DeltaTable:
-    """Raises FeatureSetMismatchError where `apply` has not made the table."""
+    """A table's newest version.
+
+    Raises:
+        FeatureSetMismatchError: `apply` has not made it, or it cannot be seen.
+        ServiceError: the disk does not give it.
+    """
     try:
         return DeltaTable(path)
     except TableNotFoundError as error:
         raise FeatureSetMismatchError(f"{path}: expected the feature table that `apply` makes, got none") from error
+    except DeltaError as error:
+        if _OF_THE_DISK not in str(error):
+            raise
+        raise ServiceError(f"{path}: expected the disk to give the table, got {error}") from error
 
 
 def dataset(path: str | Path) -> pads.Dataset:
@@ -160,7 +171,7 @@ def _writing(path: str | Path, what: str) -> Iterator[None]:
     except CommitFailedError as error:
         raise OvertakenError(f"{path}: expected to be the only writer of {what}, got a concurrent commit") from error
     except (OSError, DeltaError) as error:
-        if isinstance(error, DeltaError) and "os error" not in str(error):
+        if isinstance(error, DeltaError) and _OF_THE_DISK not in str(error):
             raise
         raise ServiceError(
             f"{path}: expected the disk to take {what}, got {error}; make room, it will be tried again"

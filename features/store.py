@@ -128,6 +128,11 @@ class Store:
         """
         return Recorded(self._path(class_name), self._set(class_name), {n: _app(n) for n in partitions})
 
+    def check_offline(self) -> None:
+        """Raises FeatureSetMismatchError where `apply` has not made the tables of this plant."""
+        for class_name in self._sets:
+            delta.open_table(self._path(class_name))
+
     def check_online(self) -> None:
         """Raises ServiceError where Redis does not answer."""
         self._marks(next(iter(self._sets))).read([0])

@@ -220,9 +220,15 @@ def show(reason: str | None, most: int, **given: object) -> None:
 def replay_again(reason: str | None, **given: object) -> None:
     """Send dead letters to where they came from again: bytes, key and time as they were.
 
-    Each once for each --reason, and once without; one that is still bad comes back as a new letter.
+    Each once for each --reason, and once without; one that is still bad comes back as a new letter. Features that the
+    store could not hold are not sent again, but made again: `headrace replay`.
     """
     from streams.letters import replay_letters  # noqa: PLC0415
 
     settings, plant = read(given)
-    click.echo(f"{replay_letters(plant, settings.bootstrap, reason)} sent again")
+    again = replay_letters(plant, settings.bootstrap, reason)
+    click.echo(f"{again.sent} sent again")
+    if again.left:
+        click.echo(
+            f"{again.left} of {plant.topics.features} left: `headrace replay` makes their rows from the telemetry"
+        )

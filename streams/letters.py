@@ -52,8 +52,16 @@ def read_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Ite
             yield letter
 
 
-def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> int:
-    """Send dead letters to the partition they came from again, bytes, key and time as they were; returns how many.
+class Again(NamedTuple):
+    """What became of dead letters that were to be sent again."""
+
+    sent: int
+    left: int
+    """Of the features topic: newer windows stand behind them, so the sink would take them for stored."""
+
+
+def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Again:
+    """Send dead letters to the partition of telemetry they came from again, bytes, key and time as they were.
 
     Each letter once, whatever happens: the marker of what was sent is committed in the same transaction. With a
     `reason` only those are sent; each reason, and "all of them", has a marker of its own.
@@ -62,20 +70,21 @@ def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> i
     transaction = Transaction(bootstrap, group)
     transaction.renew()
     marker = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
-    sent = 0
+    sent = left = 0
     try:
         records = committed_records(bootstrap, plant.topics.dead_letters, group, from_marker=True)
         for count, letter in enumerate(map(Letter.of, records), 1):
             where, offset = letter.at
-            again = reason in (None, letter.reason)
+            wanted = reason in (None, letter.reason)
+            again = wanted and letter.origin.topic != plant.topics.features
             transaction.add([_again(letter)] if again else [], {where: offset + 1})
-            sent += again
+            sent, left = sent + again, left + (wanted and not again)
             if count % MOST_AT_ONCE == 0:
                 transaction.commit(marker.consumer_group_metadata())
         transaction.commit(marker.consumer_group_metadata())
     finally:
         marker.close()
-    return sent
+    return Again(sent, left)
 
 
 def _again(letter: Letter) -> Output:

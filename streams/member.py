@@ -130,7 +130,7 @@ class Member:
 
 def is_fatal(error: KafkaError) -> bool:
     """Whether the consumer can do nothing any more; the event that says so does not count itself as fatal."""
-    return bool(error.fatal() or error.code() == KafkaError._FATAL)
+    return bool(error.fatal() or error.code() in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID))
 
 
 async def _leave(bootstrap: str, group: str, member_id: str) -> None:

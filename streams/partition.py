@@ -34,6 +34,13 @@ class PartitionState:
         """Next offset to read."""
         self.silent_before = 0
         """Records before this offset only rebuild the state: what they caused was committed before."""
+        self.saved = 0
+        """Offset that the newest snapshot covers; where the state began, if there is none."""
+
+    @property
+    def unsaved(self) -> bool:
+        """The state has moved on since its snapshot, and all that it has caused was told."""
+        return self.saved < self.offset >= self.silent_before
 
     def add(self, batch: RecordBatch) -> Progress:
         """Take a batch; a record counts once, and nothing that was committed before comes out again."""

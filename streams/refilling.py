@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from features.delta import OvertakenError
 from features.errors import StateError
@@ -14,7 +15,22 @@ from features.store import Store
 from streams.positions import Position
 from streams.settings import Settings
 
+if TYPE_CHECKING:
+    from streams.rebuild import OnProgress
+
 log = logging.getLogger(__name__)
+
+
+class _StoppedError(Exception):
+    """Ends a fill."""
+
+
+def _ends(stopping: Callable[[], bool]) -> OnProgress:
+    def on_progress(_: int, __: int) -> None:
+        if stopping():
+            raise _StoppedError
+
+    return on_progress
 
 
 class Refilling:
@@ -27,8 +43,10 @@ class Refilling:
         self._plant, self._settings, self._store = plant, settings, store
         self._running: Future[Any] | None = None
 
-    def run(self, gone: Sequence[Position], serve: Callable[[], object]) -> None:
+    def run(self, gone: Sequence[Position], serve: Callable[[], object], stopping: Callable[[], bool]) -> bool:
         """Call `serve` again and again until the rows of these partitions are stored, up to what the worker has done.
+
+        False where `stopping` ended it before.
 
         Raises:
             StateError: the telemetry is gone too.
@@ -43,12 +61,16 @@ class Refilling:
             missing,
         )
         numbers = [position.partition for position in gone]
+        fill_all = partial(fill, self._plant, self._settings, self._store, numbers, on_progress=_ends(stopping))
         with ThreadPoolExecutor(1) as pool:
-            self._running = pool.submit(fill, self._plant, self._settings, self._store, numbers)
+            self._running = pool.submit(fill_all)
             while not self._running.done():
                 serve()
         try:
             filled = self._running.result()
+        except _StoppedError:
+            log.warning("%s: not rebuilt, got a stop; the next start begins it again", missing)
+            return False
         except OvertakenError:
             raise
         except StateError as error:
@@ -58,6 +80,7 @@ class Refilling:
                 f"(kafka-consumer-groups --reset-offsets --to-earliest)"
             ) from error
         log.warning("%s: rebuilt, %s", missing, filled)
+        return True
 
     def wait(self) -> None:
         """Until nothing runs; two must not rebuild one partition."""

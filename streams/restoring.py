@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -16,18 +17,21 @@ log = logging.getLogger(__name__)
 UNREADABLE = {"_BAD_MSG", "_BAD_COMPRESSION"}
 """The client's words for a batch that is not as it was written."""
 LONGEST_WAIT_S = 60.0
-"""A dead worker's open transaction hides what was committed behind it, until the broker aborts it (10 s)."""
+"""Without anything read. A dead worker's open transaction hides what was committed behind it, until the broker aborts
+it (10 s)."""
 Blocks = dict[int, Block]
 """Newest blocks of a partition's snapshots, by their number."""
 
 
-def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> dict[Partition, Blocks]:
+def read_snapshots(
+    bootstrap: str, topic: str, partitions: list[Partition], stopping: Callable[[], bool] = lambda: False
+) -> dict[Partition, Blocks]:
     """The newest blocks of each partition; none where there is no snapshot. Blocks until the log's end is stable.
 
     Of a log that is damaged in the middle, the blocks before: an older snapshot is as good, only longer to replay.
 
     Raises:
-        ServiceError: the end was not reached in time.
+        ServiceError: nothing came for long, or `stopping` says that it is no longer worth waiting.
         KafkaException: the broker failed.
     """
     numbers = sorted({partition.number for partition in partitions})
@@ -38,13 +42,14 @@ def read_snapshots(bootstrap: str, topic: str, partitions: list[Partition]) -> d
         waiting = {number: end for number, (begin, end) in ends.items() if end > begin}
         reader.assign([TopicPartition(topic, number, ends[number][0]) for number in waiting])
         given_up: set[int] = set()
-        deadline = time.monotonic() + LONGEST_WAIT_S
+        came_s = time.monotonic()
         while waiting:
-            if time.monotonic() > deadline:
+            if stopping() or time.monotonic() - came_s > LONGEST_WAIT_S:
                 raise ServiceError(
-                    f"{topic}: expected to read to {waiting} in {LONGEST_WAIT_S:.0f} s, did not get there"
+                    f"{topic}: expected to read to {waiting}, got nothing for {time.monotonic() - came_s:.0f} s"
                 )
             for record in reader.consume(1000, 0.2):
+                came_s = time.monotonic()
                 if not record.error():
                     _keep(record, blocks)
                 elif record.partition() not in given_up:

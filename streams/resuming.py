@@ -58,10 +58,11 @@ def resume(
         if blob is not None:
             restore(plant, state, blob)
             _check_snapshot(plant, state, given, anew)
+            state.saved = state.offset
         elif given.committed > 0:
             state = _from_input(fresh(), given, "expected a snapshot, got none", anew)
         else:
-            state.offset = given.low
+            state.offset = state.saved = given.low
     except DamagedError as damage:
         state = _from_input(fresh(), given, str(damage), anew)
     state.silent_before = max(given.committed, state.offset)

@@ -77,6 +77,8 @@ class Scoring:
         self._champions = {scope: history for scope, history in standing.items() if history}
         used = {(scope, promotion.bundle_hash) for scope, history in standing.items() for promotion in history}
         self._ready = {key: self._ready[key] for key in used}
+        for name in sorted(set(self._feature_sets) - {scope.partition("/")[0] for scope in self._champions}):
+            log.warning("%s: no champion in %s: its windows are not scored", name, self._registry.root)
         log.info("champions: %s", {scope: history[-1].bundle_hash[:12] for scope, history in self._champions.items()})
         return True
 

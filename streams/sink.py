@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 
 from features.delta import OvertakenError
-from features.errors import FormatError, HeadraceError, ServiceError
+from features.errors import FeatureSetMismatchError, FormatError, HeadraceError, ServiceError
 from features.marks import OnlineLostError
 from features.plant import Plant
 from features.rows import schema_of
@@ -39,6 +39,8 @@ MOST_ROWS = 20_000
 READING = {"max.poll.interval.ms": 600_000}
 RETRY_S = 2.0
 MOST_IN_VAIN = 5
+PASSING = (ServiceError, OvertakenError, FeatureSetMismatchError, OSError, KafkaException)
+"""What is waited for: a service or a disk that is away, another writer. The tables were there at the start."""
 
 
 class Sink:
@@ -81,6 +83,7 @@ class Sink:
         Raises:
             StateError: a topic has another number of partitions than the plant description says; records are gone
                 from the features topic, and the telemetry that they were made of too; the topic was made anew.
+            FeatureSetMismatchError: `apply` has not made the tables.
             ServiceError: Kafka or Redis cannot be reached at the start, or Kafka fails for good.
         """
         try:
@@ -90,6 +93,7 @@ class Sink:
 
     def _live(self) -> None:
         ensure_topics(self._plant, self._settings.bootstrap)
+        self._store.check_offline()
         self._store.check_online()
         self._member.join()
         try:
@@ -108,7 +112,7 @@ class Sink:
             if self._begun and (self._intake.rows >= MOST_ROWS or _passed(self._flushed, self._settings.flush_s)):
                 self._flush()
                 self._compact()
-        except (ServiceError, OvertakenError, KafkaException) as error:
+        except PASSING as error:
             self._anew(error)
 
     def _assigned(self, _: Any, partitions: list[TopicPartition]) -> None:
@@ -161,6 +165,7 @@ class Sink:
         self._store.check_online()
         if gone := [position for position in self._positions() if position.gone]:
             self._refill(gone)
+            return  # much may have happened meanwhile
         found, done = self._positions(), self._done()
         if [position.partition for position in found] != self._owned:  # a rebalance came in
             return
@@ -183,7 +188,8 @@ class Sink:
         return positions(self._consumer, self._topic, by_partition)
 
     def _refill(self, gone: list[Position]) -> None:
-        self._refilling.run(gone, serve=lambda: self._consumer.poll(0.1))
+        if not self._refilling.run(gone, self._serve, self._stop.is_set) or not self._owns(gone):
+            return
         for name, done in self._done().items():  # who owned these before, and is frozen, must not write their rows too
             nothing = schema_of(FeatureSet.of(self._plant, name)).empty_table()
             for number, last in ((position.partition, position.oldest - 1) for position in gone):
@@ -191,11 +197,24 @@ class Sink:
                     self._store.write(name, nothing, partition=number, last_offset=last, after=done[number])
         self._commit({position.partition: position.oldest for position in gone})
 
-    def _take(self, record: Any) -> None:
+    def _owns(self, some: list[Position]) -> bool:
+        return {position.partition for position in some} <= set(self._owned)
+
+    def _serve(self) -> None:
+        """Stay a member while something else takes its time."""
+        if record := self._consumer.poll(0.1):
+            self._is_record(record)
+
+    @staticmethod
+    def _is_record(record: Any) -> bool:
         if error := record.error():
             if is_fatal(error) or error.name() == "_AUTO_OFFSET_RESET":
                 raise KafkaException(error)
             client_log.warning("%s", error.str())
+        return not error
+
+    def _take(self, record: Any) -> None:
+        if not self._is_record(record):
             return
         if not self._begun:  # fetched before a pause; it will come again
             return
@@ -242,7 +261,7 @@ class Sink:
             return
         try:
             self._flush()
-        except (ServiceError, OvertakenError, KafkaException) as error:
+        except PASSING as error:
             log.warning("%s: what was read last stays in the topic: %s", self._topic, error)
             self._forget()
 

@@ -45,9 +45,14 @@ ANSWER_S = 10.0
 class Source:
     """Reads the telemetry topics as a member of the plant's consumer group. Blocking; one thread calls it."""
 
-    def __init__(self, plant: Plant, settings: Settings, drain: Callable[[], None]) -> None:
-        """`drain` must return only when everything that was fetched is committed (or given up)."""
-        self._plant, self._settings, self._drain = plant, settings, drain
+    def __init__(
+        self, plant: Plant, settings: Settings, drain: Callable[[], None], stopping: Callable[[], bool]
+    ) -> None:
+        """`drain` must return only when everything that was fetched is committed (or given up).
+
+        `stopping` says that state need not be waited for any more.
+        """
+        self._plant, self._settings, self._drain, self._stopping = plant, settings, drain, stopping
         self._decoders = {topic.name: Decoder(plant, topic) for topic in plant.topics.telemetry}
         self.states: dict[Partition, PartitionState] = {}
         self.epoch = 0
@@ -134,6 +139,8 @@ class Source:
         except (ServiceError, KafkaException) as error:
             if isinstance(error, KafkaException) and not passes(error):
                 raise
+            if self._stopping():
+                return
             log.warning("state: %s; trying again", error)
             self._recover, self._in_vain = True, self._in_vain + 1
             if self._in_vain % MOST_IN_VAIN == 0:
@@ -161,7 +168,7 @@ class Source:
         if not partitions:
             return
         # snapshots first: while another worker holds the partitions, what is committed can then only be newer
-        blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions)
+        blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions, self._stopping)
         committed = committed_offsets(self._consumer, partitions, ANSWER_S)
         states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
         self.states = states

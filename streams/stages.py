@@ -9,9 +9,10 @@ from collections import Counter
 from confluent_kafka import KafkaException
 
 from features.plant import Plant
-from streams.batch import Fetch, Partition
+from streams.batch import Fetch, Output, Partition
 from streams.feature_blocks import FeatureBlocks
 from streams.memory import spare_collector
+from streams.partition import PartitionState
 from streams.score import Scoring
 from streams.settings import Settings
 from streams.snapshots import snapshot
@@ -24,7 +25,7 @@ COMMIT_SHARE = 4
 
 
 class Features:
-    """Record batches to windows; also says when a partition's state is due for a snapshot."""
+    """Record batches to windows; also saves each partition's state when its time has come."""
 
     def __init__(self, plant: Plant, settings: Settings, source: Source) -> None:
         self._plant, self._every_s, self._source = plant, settings.snapshot_s, source
@@ -48,20 +49,26 @@ class Features:
             if state.offset > state.silent_before:
                 fetch.offsets[batch.partition] = state.offset
         fetch.outputs += self._blocks.encode(fetch.windows)
-        for partition in self._partitions_due(fetch):
-            fetch.outputs += snapshot(self._plant, states[partition])
+        for partition in self.due():
+            fetch.outputs += self._save(partition, states[partition])
+            fetch.offsets[partition] = states[partition].offset
         return fetch
 
-    def _partitions_due(self, fetch: Fetch) -> list[Partition]:
-        """At first once all at the beginning, then one after the other, each every `snapshot_s`."""
+    def due(self) -> list[Partition]:
+        """Partitions to be saved now, quiet ones too: what they had of input may be deleted while they wait.
+
+        At first all at the beginning, then one after the other, each every `snapshot_s`.
+        """
+        if self._source.epoch != self._epoch:
+            self._epoch, self._due = self._source.epoch, {}
         now = time.monotonic()
-        if fetch.epoch != self._epoch:
-            self._epoch, self._due = fetch.epoch, {}
-        due = [partition for partition in fetch.offsets if now >= self._due.get(partition, 0)]
-        for partition in due:
-            spread = 0.0 if partition in self._due else partition.number / self._plant.topics.partitions
-            self._due[partition] = now + self._every_s * (1 - spread / 2)
-        return due
+        return [p for p, state in self._source.states.items() if state.unsaved and now >= self._due.get(p, 0)]
+
+    def _save(self, partition: Partition, state: PartitionState) -> list[Output]:
+        spread = 0.0 if partition in self._due else partition.number / self._plant.topics.partitions
+        self._due[partition] = time.monotonic() + self._every_s * (1 - spread / 2)
+        state.saved = state.offset
+        return snapshot(self._plant, state)
 
 
 class Scores:

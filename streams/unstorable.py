@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import numpy as np
 from confluent_kafka import Producer
 
 from features.errors import ServiceError
-from streams.batch import Partition, RecordBatch
+from streams.batch import Output, Partition, RecordBatch
 from streams.dead_letters import dead_letters
 from streams.patience import Seldom
 from streams.reasons import Reason, Rejected
@@ -27,7 +28,12 @@ class Unstorable:
         self._topic = topic
         self._failed = ""
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "message.max.bytes": LARGEST_RECORD},
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "message.max.bytes": LARGEST_RECORD,
+                "queue.buffering.max.kbytes": 128_000,  # what waits is taken off as the broker says that it has it
+            },
             logger=client_log,
         )
 
@@ -41,14 +47,26 @@ class Unstorable:
             np.array([record.timestamp()[1]]),
         )
         for output in dead_letters(self._topic, batch, [Rejected(0, Reason.UNSTORABLE, detail)]):
-            self._producer.produce(
-                output.topic,
-                output.value,
-                output.key,
-                partition=output.partition,
-                headers=list(output.headers),
-                on_delivery=self._delivered,
-            )
+            self._produce(output)
+
+    def _produce(self, output: Output) -> None:
+        """Raises ServiceError where the queue is full and the broker takes nothing."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                self._producer.produce(
+                    output.topic,
+                    output.value,
+                    output.key,
+                    partition=output.partition,
+                    headers=list(output.headers),
+                    on_delivery=self._delivered,
+                )
+                self._producer.poll(0)
+                return
+            except BufferError:
+                self._producer.poll(0.05)
+        raise ServiceError(f"dead letters: expected the broker to take them, got no answer in {PATIENCE_S:.0f} s")
 
     def flush(self) -> None:
         """Raises ServiceError where one was not written: what is marked as done must not pass it."""

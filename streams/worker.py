@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 DRAIN_S = 8.0
 """Longest wait for what is under way when partitions are handed over or the worker stops."""
+WATCH_S = 1.0
 LAG_EVERY_S = 10.0
 """Seconds between two log lines about the lag."""
 
@@ -55,8 +56,8 @@ class Worker:
         self.warming = threading.Thread(target=runtime.keras, name="headrace-warm")
         """Imports Keras, so that the first promotion need not wait for it; seconds that nobody can interrupt."""
         self._turn = asyncio.Semaphore(1)
-        self.source = Source(plant, settings, self._drain_from_reader)
         self._stop = asyncio.Event()
+        self.source = Source(plant, settings, self._drain_from_reader, self._stop.is_set)
         self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}", self._stop.is_set)
         self.features = Features(plant, settings, self.source)
         self.scores = Scores(plant, Scoring(plant, settings.registry))
@@ -142,9 +143,14 @@ class Worker:
         if "keras" not in sys.modules:
             self.warming.start()
         await self._in(self._working, self.source.start)
+        reading = asyncio.create_task(self._read())
+        watching = asyncio.create_task(self._watch(reading))
         try:
-            await self._read()
+            await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.result()
         finally:
+            watching.cancel()
             await self._end()
         if self._failure:
             raise self._failure
@@ -172,10 +178,17 @@ class Worker:
             if time.monotonic() - told_s >= LAG_EVERY_S:
                 told_s = time.monotonic()
                 await self._in(self._working, self._tell_lag)
-            if fetch.batches or self.commits.busy:
+            if fetch.batches or self.commits.busy or self.features.due():
                 await self._fetched.put(fetch)
             else:
                 self._turn.release()
+
+    async def _watch(self, reading: asyncio.Task[None]) -> None:
+        """Faust stops its agents when something of its own fails; whoever hands them fetches would wait for ever."""
+        while not self.app.should_stop:
+            await asyncio.sleep(WATCH_S)
+        self._fail(ServiceError(f"Faust: expected its agents to run, got {self.app.crash_reason!r}"))
+        reading.cancel()
 
     def _tell_lag(self) -> None:
         lag = self.source.lag()

@@ -28,14 +28,14 @@ def site(kafka: str, unique: Callable[[str], str], tmp_path: Path) -> Site:
     return site
 
 
-def write(site: Site, found: list[tuple[str, bytes | None]], *, commit: bool = True) -> None:
-    """Letters as a worker writes them."""
+def write(site: Site, found: list[tuple[str, bytes | None]], *, commit: bool = True, origin: str = "") -> None:
+    """Letters as a worker writes them; `origin`: another topic than the telemetry."""
     topic = site.plant.topics.dead_letters
     producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": topic})
     producer.init_transactions(30)
     producer.begin_transaction()
     for i, (reason, value) in enumerate(found):
-        headers = {"reason": reason, "detail": "because", "topic": site.telemetry, "partition": str(i % 4)}
+        headers = {"reason": reason, "detail": "because", "topic": origin or site.telemetry, "partition": str(i % 4)}
         headers |= {"offset": str(i), "ingest_ms": str(T0 + i)}
         producer.produce(topic, value, f"k-{i}", i % 4, headers=headers)
     assert producer.flush(30) == 0
@@ -81,7 +81,7 @@ def test_a_reason_is_replayed_once_with_bytes_key_and_time_as_they_were(site: Si
 def test_all_letters_are_replayed_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letters, "MOST_AT_ONCE", 2)  # several transactions
     write(site, FIRST)
-    assert replay_letters(site.plant, site.bootstrap) == 5
+    assert replay_letters(site.plant, site.bootstrap) == (5, 0)
     assert [(partition, value) for partition, _, value, _ in again(site)] == [
         (0, b"l-0"),
         (0, b"l-2"),
@@ -89,10 +89,19 @@ def test_all_letters_are_replayed_once(site: Site, monkeypatch: pytest.MonkeyPat
         (2, b"l-1"),
         (3, None),
     ]
-    assert replay_letters(site.plant, site.bootstrap) == 0
+    assert replay_letters(site.plant, site.bootstrap) == (0, 0)
     assert len(again(site)) == 5
 
 
 def test_no_letters_are_none(site: Site) -> None:
-    assert replay_letters(site.plant, site.bootstrap) == 0
+    assert replay_letters(site.plant, site.bootstrap) == (0, 0)
     assert list(read_letters(site.plant, site.bootstrap)) == []
+
+
+def test_features_that_could_not_be_stored_are_not_sent_again(site: Site) -> None:
+    write(site, FIRST)
+    write(site, [("unstorable", b"block")], origin=site.plant.topics.features)
+    told = call(site, "replay")
+    assert "5 sent again\n1 of " in told
+    assert "`headrace replay`" in told
+    assert not list(committed_records(site.bootstrap, site.plant.topics.features))

@@ -72,3 +72,17 @@ def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as ballast, suppress(OSError):
         while ballast.write(bytes(1 << 16)) == 1 << 16:
             pass
+
+
+def test_a_disk_that_is_away_is_waited_for(stand: Stand) -> None:
+    offline, away = stand.site.home / "offline", stand.site.home / "away"
+    with stand.sink() as sink:
+        stand.feed(0.3)
+        stand.wait_done(sink)
+        offline.rename(away)
+        stand.feed()
+        sink.wait_for("nothing is lost meanwhile")
+        away.rename(offline)
+        stand.wait_done(sink)
+        sink.wait_for("all well again")
+    stand.assert_stored()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from features.errors import ServiceError
+from streams.settings import Settings
+from streams.status import status
+from streams.worker import Worker
 from tests.support import (
+    PATIENCE_S,
     T0,
     Sent,
     Site,
@@ -195,3 +202,42 @@ def test_no_broker_is_told_in_one_sentence(unique: Unique, tmp_path: Path, redis
     for process in (worker, sink):
         assert "headrace: Kafka at 127.0.0.1:1: expected" in process.output()
         assert "Traceback" not in process.output()
+
+
+def test_a_quiet_partition_is_saved_up_to_its_last_record(site: Site) -> None:
+    """Or retention would take, in a long pause, input that the last snapshot still needs."""
+    sent = telemetry(site.plant, 20)
+    site.send(sent)
+    with site.running("worker", snapshot_s=1.5, fetch_records=40) as worker:
+        site.wait_committed(len(sent), worker)
+        until(lambda: saved(site) == len(sent), "snapshots up to the last record")
+        assert worker.stop() == 0
+    site.delete_before(site.telemetry, site.ends(site.telemetry))
+    more = telemetry(site.plant, 10, first_s=20)
+    site.send(more)
+    with site.running("worker") as worker:
+        site.wait_committed(len(sent + more), worker)
+        assert worker.stop() == 0
+    events = answer(site.plant, sent + more).features
+    assert_once_and_in_order(read_features(site.plant, site.bootstrap), events)
+
+
+def saved(site: Site) -> int:
+    """Records that the newest snapshots cover."""
+    found = status(site.plant, Settings.read(site.env))
+    return sum(lag.snapshot.offset for lag in found.telemetry if lag.snapshot)
+
+
+def test_a_faust_that_stops_by_itself_ends_the_worker(site: Site) -> None:
+    async def main() -> None:
+        worker = Worker(site.plant, Settings.read(site.env))
+        running = asyncio.create_task(worker.run())
+        while not worker.source.states:
+            assert not running.done()
+            await asyncio.sleep(0.1)
+        await worker.app.crash(RuntimeError("broken on purpose"))
+        site.send(telemetry(site.plant, 5))
+        await asyncio.wait_for(running, PATIENCE_S)
+
+    with pytest.raises(ServiceError, match="broken on purpose"):
+        asyncio.run(main())
