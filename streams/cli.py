@@ -20,6 +20,7 @@ COMMANDS = {
     "worker": "streams.commands:worker",
     "sink": "streams.commands:sink",
     "train": "training.commands:train",
+    "score": "training.commands:score",
     "registry": "training.commands:registry",
     "verify": "streams.commands:verify",
     "dead-letters": "streams.commands:dead_letters",

@@ -51,6 +51,17 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 @click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
 @click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
 @click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
+@click.option(
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Learn from a CSV file instead: time, channels, perhaps machine. Needs --normal-rows and --out.",
+)
+@click.option("--normal-rows", type=click.IntRange(1), help="With --data: first rows of each machine, normal running.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --data: folder to write.",
+)
 def train(
     *,
     plant: str,
@@ -64,6 +75,9 @@ def train(
     end: datetime | None,
     seed: int,
     no_promote: bool,
+    data: Path | None,
+    normal_rows: int | None,
+    out: Path | None,
 ) -> None:
     """Learn from what was seen, and let the workers use it.
 
@@ -80,7 +94,13 @@ def train(
       headrace train --class pump --from 2026-01-01 --to 2026-02-01
       headrace train --class pump --labels truth.jsonl
       headrace train --class pump --machine P-101
+      headrace train --data pump.csv --normal-rows 2000 --out bundle; headrace score --data new.csv --bundle bundle …
     """
+    if data or normal_rows or out:
+        if not (data and normal_rows and out):
+            raise click.UsageError("--data, --normal-rows and --out: expected all three or none")
+        _train_recorded(data, normal_rows, out, seed)
+        return
     from features.store import Store  # noqa: PLC0415 - slow to import; --help is not
     from training import labels as truth  # noqa: PLC0415
     from training.pipeline import Plan, run  # noqa: PLC0415
@@ -105,6 +125,53 @@ def train(
     state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
     console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
     console.print(f"θ = {bundle.card.threshold:.4g}; plots in {outcome.report}", highlight=False, soft_wrap=True)
+
+
+def _train_recorded(data: Path, normal_rows: int, out: Path, seed: int) -> None:
+    from training import recorded  # noqa: PLC0415 - slow to import; --help is not
+
+    for found in recorded.train(data, normal_rows, out, seed, _say):
+        console.print(
+            f"{found.scope}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
+            f"{found.measured:.2%} (the limit is made for {found.nominal:.2%})",
+            highlight=False,
+        )
+        if found.measured > recorded.TOLERATED:
+            _say(
+                f"{found.scope}: warning: later normal rows do not look like earlier ones; expect about "
+                f"{found.measured:.1%} false alarms, or give it more normal rows"
+            )
+    console.print(f"written to {out}", highlight=False)
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, help="CSV file.")
+@click.option(
+    "--bundle",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="Folder that `headrace train --data` wrote.",
+)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV file to write.")
+def score(data: Path, bundle: Path, out: Path) -> None:
+    """Judge every row of a CSV file by what was learned from another.
+
+    Writes a row for each, in the order of the file: time, machine, score, limit, event (1: the score is above the
+    limit), top_channel, and for events the part that each channel has in the score. A row is judged with the rows
+    before it, never with later ones.
+
+    \b
+      headrace train --data pump.csv --normal-rows 2000 --out bundle
+      headrace score --data pump.csv --bundle bundle --out scores.csv
+    """
+    from training import recorded  # noqa: PLC0415 - slow to import; --help is not
+
+    events = recorded.score(data, bundle, out, _say)
+    console.print(f"{events} events; written to {out}", highlight=False)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:

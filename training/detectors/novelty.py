@@ -67,10 +67,14 @@ def fit_many(
         runs = [autoencoder.train(tasks, seed * MEMBERS + member, trained) for member in range(MEMBERS)]
         for i, normal in enumerate(normals):
             mine = slice(i * (BLOCKS + 1), (i + 1) * (BLOCKS + 1))
-            model = networks.novelty_model([normal.member(chain[mine], overlap) for chain, _ in runs])
+            chains = [chain[mine] for chain, _ in runs]
+            model = networks.novelty_model([normal.member(chain, overlap) for chain in chains])
             losses = {f"member {m}": run[:, mine][:, -1] for m, (_, run) in enumerate(runs)}
             limit = covariance.limit(normal.errors, normal.held_out, overlap)
-            found[normal.name] = Detector("novelty", feature_set, inputs, normal.scaler, model, limit, seed, losses)
+            rate = normal.false_alarm_rate(chains, overlap)
+            found[normal.name] = Detector(
+                "novelty", feature_set, inputs, normal.scaler, model, limit, seed, losses, (covariance.TAIL, rate)
+            )
     return found
 
 
@@ -105,15 +109,30 @@ class _Normal:
 
     def member(self, chain: Sequence[Autoencoder], overlap: float) -> tuple[Autoencoder, Dense]:
         """The autoencoder of all rows, with the whitening of its errors (x W + b)."""
-        held_out = [
-            self._judged(model, past, end)[past:]
-            for model, (past, end) in zip(chain, pairwise(self._ends), strict=False)
-        ]
-        white = covariance.whitening(np.vstack(held_out), overlap)
+        white = covariance.whitening(np.vstack(self._blocks(chain)), overlap)
         kernel = np.zeros((len(self._used), len(white)))
         kernel[self._used] = white
         mean = chain[-1].errors(self._rows).mean(0, dtype=np.float64)
         return chain[-1], Dense(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))
+
+    def false_alarm_rate(self, chains: Sequence[Sequence[Autoencoder]], overlap: float) -> float:
+        """Part of normal rows above the limit, by the same recipe as it would have stood before each of their blocks.
+
+        The first held-out block has none before it, so that the rate is that of the last three eighths of the rows.
+        """
+        members = [self._blocks(chain) for chain in chains]
+        alarms = []
+        for b in range(1, BLOCKS):
+            past = int(self._ends[b] - self._ends[0])
+            whitened = [blocks[b] @ covariance.whitening(np.vstack(blocks[:b]), overlap) for blocks in members]
+            scores = np.mean([(white**2).sum(1) for white in whitened], axis=0)
+            alarms.append(scores > covariance.limit(self.errors, past, overlap))
+        return float(np.concatenate(alarms).mean())
+
+    def _blocks(self, chain: Sequence[Autoencoder]) -> list[Matrix]:
+        """Errors (rows, q) of each held-out block."""
+        ends = pairwise(self._ends)
+        return [self._judged(model, past, end)[past:] for model, (past, end) in zip(chain, ends, strict=False)]
 
     def _judged(self, model: Autoencoder, past: int, end: int) -> Matrix:
         """Errors (end, q) of rows before `end` by a model of the rows before `past`, less that model's usual errors."""

@@ -1,0 +1,129 @@
+"""Plain CSV learned and judged: one row out for each row in, whatever the rows are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import HeadraceError
+from training import recorded, recording
+
+ROWS, NORMAL = 700, 400
+
+
+def table(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
+    """Flow and pressure follow one load; flow jumps at row 600."""
+    rng = np.random.default_rng(seed)
+    load = np.sin(np.arange(rows) / 20)
+    flow = 10 + load + rng.normal(0, 0.1, rows)
+    flow[600:] += 3
+    time = pd.Timestamp("2026-01-01") + pd.to_timedelta(np.arange(rows), "s")
+    return pd.DataFrame({"time": time, "Flow (l/min)": flow, "pressure": 5 + 2 * load + rng.normal(0, 0.1, rows)})
+
+
+def written(found: pd.DataFrame, folder: Path, name: str = "data.csv") -> Path:
+    path = folder / name
+    found.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("learned")
+    (found,) = recorded.train(written(table(), folder), NORMAL, folder / "bundle")
+    assert found.measured <= recorded.TOLERATED
+    return folder / "bundle"
+
+
+def judged(data: pd.DataFrame, learned: Path, folder: Path) -> pd.DataFrame:
+    recorded.score(written(data, folder), learned, folder / "scores.csv")
+    return pd.read_csv(folder / "scores.csv")
+
+
+def test_each_row_is_judged_by_the_rows_before_it(learned: Path, tmp_path: Path) -> None:
+    found = judged(table(), learned, tmp_path)
+    channels = ["attribution_Flow (l/min)", "attribution_pressure"]
+    assert list(found.columns) == ["time", "machine", "score", "limit", "event", "top_channel", *channels]
+    assert len(found) == ROWS
+    assert found.score.notna().all()
+    assert ((found.score > found.limit) == found.event.astype(bool)).all()
+    assert found.event[:600].mean() < 0.02
+    assert found.event[615:].all()
+    assert found.top_channel[found.event == 1].mode()[0] == "Flow (l/min)"
+    assert np.allclose(found.loc[found.event == 1, channels].sum(axis=1), 1, atol=1e-4)
+    assert found.loc[found.event == 0, channels].isna().all().all()
+    early = judged(table()[:650], learned, tmp_path)
+    pd.testing.assert_frame_equal(early, found[:650])
+
+
+def test_rows_out_of_order_and_twice_keep_their_places(learned: Path, tmp_path: Path) -> None:
+    data = table().iloc[:600]
+    mixed = pd.concat([data, data.iloc[[5]]]).sample(frac=1, random_state=1)
+    found = judged(mixed, learned, tmp_path)
+    assert found.time.tolist() == [str(time) for time in mixed.time]
+    assert found.score.notna().all()
+
+
+def test_channels_may_vanish_and_come(learned: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    data = table().drop(columns="pressure").assign(new=1.0)
+    recorded.score(written(data, tmp_path), learned, tmp_path / "scores.csv", said.append)
+    assert pd.read_csv(tmp_path / "scores.csv").score.notna().all()
+    assert any("'pressure' is not there" in text for text in said)
+    assert any("'new' was not learned" in text for text in said)
+
+
+def test_machines_are_judged_by_their_own_bundle_or_by_that_of_all(tmp_path: Path) -> None:
+    both = pd.concat([table().assign(machine="A 1"), table(seed=1).assign(machine="B")])
+    found = recorded.train(written(both, tmp_path), NORMAL, tmp_path / "bundle")
+    assert [one.scope for one in found] == ["recorded", "recorded/m-0", "recorded/m-1"]
+    scores = judged(pd.concat([both, table().assign(machine="C")]), tmp_path / "bundle", tmp_path)
+    assert scores.groupby("machine").limit.nunique().eq(1).all()
+    assert scores.event[(scores.machine == "A 1")][615:].all()
+
+
+def test_the_same_data_and_seed_give_the_same_bundle(learned: Path, tmp_path: Path) -> None:
+    (again,) = recorded.train(written(table(), tmp_path), NORMAL, tmp_path / "bundle")
+    assert (learned / "registry" / "bundles" / again.bundle_hash).is_dir()
+
+
+def constant(**columns: object) -> str:
+    return pd.DataFrame({"time": range(100), **columns}).to_csv(index=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "words"),
+    [
+        ("", 50, "expected a CSV file with a header"),
+        ("time,a\n", 50, "expected rows under the header, got none"),
+        ("a,b\n1,2\n", 50, "expected a column 'time', got a, b"),
+        ("time,a\n1,2\n", 50, "--normal-rows: expected 16 to 1"),
+        ("time\n1\n", 50, "expected a column of numbers"),
+        (constant(a="x"), 50, "expected a column of numbers beside 'time', got a"),
+        (constant(a=7.0), 50, "expected an input that moves"),
+        ("time,a\n1,2\nnoon,3\n", 50, ":3: expected a time, all dates or all numbers, got 'noon'"),
+        (constant(a=range(100)), 101, "--normal-rows: expected 16 to 100"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(text: str, rows: int, words: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    with pytest.raises(HeadraceError) as raised:
+        recorded.train(tmp_path / "data.csv", rows, tmp_path / "bundle")
+    assert words in str(raised.value)
+
+
+def test_fewer_rows_than_channels_are_learned_from(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.normal(0, 1, (200, 55)), columns=[f"c{i}" for i in range(55)])
+    wide.insert(0, "time", range(200))
+    recorded.train(written(wide, tmp_path), 50, tmp_path / "bundle")
+    assert judged(wide, tmp_path / "bundle", tmp_path).score.notna().all()
+
+
+def test_every_number_of_channels_is_a_plant(tmp_path: Path) -> None:
+    odd = table().rename(columns={"pressure": "2nd flow"}).assign(**{"Flow l min": 1e9, "flow_l_min": 1e-9})
+    plant = recording.describe(recording.read(written(odd, tmp_path)), NORMAL)
+    assert plant.parse(plant.dump()) == plant

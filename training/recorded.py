@@ -1,0 +1,157 @@
+"""Recordings learned and judged: a folder with a plant description and bundles, and a CSV of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import HeadraceError
+from features.plant import Plant
+from features.schema import FeatureSet
+from training import recording
+from training.bundle import Bundle
+from training.detectors import novelty
+from training.explain import shares
+from training.recording import CLASS, FEWEST_NORMAL, MACHINE, TIME, WINDOW_ROWS, Recording
+from training.registry import Registry
+from training.scaler import Array
+
+TOLERATED = 0.01
+"""False-alarm rate on held-back normal rows from which on a person is warned."""
+Say = Callable[[str], None]
+
+
+class Learned(NamedTuple):
+    """A bundle, and what is known of its limit."""
+
+    scope: str
+    bundle_hash: str
+    nominal: float
+    """False-alarm rate that the limit is made for."""
+    measured: float
+    """The one on normal rows that were held back."""
+
+
+def train(path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lambda _: None) -> list[Learned]:
+    """Learn from the first `normal_rows` rows of each machine; write `out`/plant.yaml and `out`/registry.
+
+    One bundle for all machines, and where there are several one for each that has enough rows.
+
+    Raises:
+        HeadraceError: the file cannot be used, or there is too little to learn from.
+    """
+    given = recording.read(path)
+    _tell(given, say)
+    if not FEWEST_NORMAL <= normal_rows <= len(given):
+        raise HeadraceError(
+            f"--normal-rows: expected {FEWEST_NORMAL} to {len(given)}, as many as {path} has, got {normal_rows}"
+        )
+    plant = recording.describe(given, normal_rows)
+    values, normal = recording.features(plant, given), given.rank < normal_rows
+    matrices = {CLASS: _normal(values, given, normal)}
+    names = {str(machine.attributes["name"]): machine.id for machine in plant.machines}
+    if len(names) > 1:
+        for name, machine_id in names.items():
+            mine = normal & (given.machines == name)
+            if np.count_nonzero(mine) >= FEWEST_NORMAL + WINDOW_ROWS:
+                matrices[f"{CLASS}/{machine_id}"] = _normal(values, given, mine)
+    say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
+    return _keep(Registry(out / "registry"), FeatureSet.of(plant, CLASS), matrices, seed)
+
+
+def _keep(registry: Registry, features: FeatureSet, matrices: dict[str, Array], seed: int) -> list[Learned]:
+    found = []
+    for scope, detector in novelty.fit_many(features, matrices, seed, WINDOW_ROWS).items():
+        nominal, measured = detector.calibration or (np.nan, np.nan)
+        metrics = {"nominal_false_alarm_rate": nominal, "held_back_false_alarm_rate": measured}
+        bundle = Bundle.of(detector, scope.partition("/")[2] or None, metrics=metrics)
+        registry.promote(scope, registry.add(bundle))
+        found.append(Learned(scope, bundle.hash, nominal, measured))
+    return found
+
+
+def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int:
+    """Judge every row of a recording; write one row for each, in the order of the file; the number of events.
+
+    Columns: time, machine, score, limit, event (0 or 1), top_channel, and for each channel its part of the score; the
+    last ones are filled in for events only.
+
+    Raises:
+        HeadraceError: file or folder cannot be used.
+    """
+    given = recording.read(path)
+    _tell(given, say)
+    plant = Plant.load(folder / "plant.yaml")
+    columns = plant.topics.telemetry[0].fields
+    for name in set(columns.values()) - set(given.columns):
+        say(f"{path}: channel {name!r} is not there; judged without it")
+    for name in set(given.columns) - set(columns.values()):
+        say(f"{path}: column {name!r} was not learned; left out")
+    if not set(given.columns) & set(columns.values()):
+        raise HeadraceError(
+            f"{path}: expected channels of {sorted(columns.values())[:10]}, got {list(given.columns)[:10]}"
+        )
+    values, judged = recording.features(plant, given), _Judged.nothing(given, plant)
+    ids = {str(machine.attributes["name"]): machine.id for machine in plant.machines}
+    for name in sorted(set(given.machines)):
+        _judge(judged, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
+    judged.write(given, columns, out)
+    return int(judged.event.sum())
+
+
+class _Judged(NamedTuple):
+    score: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    event: NDArray[np.bool_]
+    parts: NDArray[np.float64]
+    """(n, channels), NaN where there is no event"""
+
+    @classmethod
+    def nothing(cls, given: Recording, plant: Plant) -> _Judged:
+        n, channels = len(given), len(plant.classes[CLASS].channels)
+        return cls(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, bool), np.full((n, channels), np.nan))
+
+    def write(self, given: Recording, columns: dict[str, str], out: Path) -> None:
+        names = np.array(list(columns.values()), object)
+        top = np.full(len(given), "", object)
+        top[self.event] = names[self.parts[self.event].argmax(1)] if self.event.any() else top[self.event]
+        table = {TIME: given.time, MACHINE: given.machines, "score": self.score, "limit": self.limit}
+        table |= {"event": self.event.astype(int), "top_channel": top}
+        table |= {f"attribution_{name}": self.parts[:, i] for i, name in enumerate(names)}
+        pd.DataFrame(table).to_csv(out, index=False, float_format="%.6g")
+
+
+def _judge(judged: _Judged, values: Array, mine: NDArray[np.bool_], bundle: Bundle) -> None:
+    rows = np.flatnonzero(mine)
+    judged.score[rows] = bundle.scorer()(values[rows])
+    judged.limit[rows] = bundle.card.threshold
+    judged.event[rows] = judged.score[rows] > bundle.card.threshold
+    events = rows[judged.event[rows]]
+    if len(events):
+        judged.parts[events] = shares(bundle.explainer()(values[events]))
+
+
+def _bundle(plant: Plant, folder: Path, machine_id: str | None) -> Bundle:
+    """The machine's own, or else that of all."""
+    registry = Registry(folder / "registry")
+    for scope in (f"{CLASS}/{machine_id}", CLASS):
+        if found := registry.champion(scope):
+            return registry.get_for(scope, found, FeatureSet.of(plant, CLASS))
+    raise HeadraceError(f"{folder}: expected a bundle of `headrace train --data`, got none")
+
+
+def _normal(values: Array, given: Recording, rows: NDArray[np.bool_]) -> Array:
+    """(rows, features) in the order of time."""
+    return values[given.order[rows[given.order]]]
+
+
+def _tell(given: Recording, say: Say) -> None:
+    for note in given.notes:
+        say(f"{given.path}: {note}")

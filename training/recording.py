@@ -1,0 +1,171 @@
+"""Recordings: plain CSV of `time`, channels, and perhaps `machine` and `label`; no plant, no Kafka.
+
+A recording is described as a plant of its own, so that everything after it is the product's: the one feature function,
+detectors, bundles. Its windows are counted in rows, so only the order of the times matters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.errors import HeadraceError
+from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
+from features.samples import Samples
+from features.state import compute
+
+CLASS = "recorded"
+TIME, MACHINE, LABEL = "time", "machine", "label"
+WINDOW_ROWS = 15
+LARGEST = 1e15
+REACH = 100.0
+"""How far from its centre a value still counts as what it is, in spreads of normal running; beyond, it is clamped."""
+STEPS_OF_SPREAD = 1 << 16
+ROW_MS = 1000
+FEWEST_NORMAL = 16
+
+
+@dataclass(frozen=True)
+class Recording:
+    """n rows of a CSV file, as they stand."""
+
+    path: Path
+    time: NDArray[np.object_]
+    """(n,) text of the column"""
+    order: NDArray[np.int64]
+    """(n,) rows in the order of time, those of one time as they stand"""
+    machines: NDArray[np.object_]
+    """(n,) names; all empty where there is no such column"""
+    columns: tuple[str, ...]
+    """The channels, as the file calls them."""
+    values: NDArray[np.float64]
+    """(channels, n), NaN where there is no number"""
+    notes: tuple[str, ...]
+    """What was odd, for people."""
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def rank(self) -> NDArray[np.int64]:
+        """(n,) each row's place among its machine's, from 0, in the order of time."""
+        found = np.empty(len(self), np.int64)
+        for name in set(self.machines):
+            mine = self.order[self.machines[self.order] == name]
+            found[mine] = np.arange(len(mine))
+        return found
+
+
+def read(path: str | Path) -> Recording:
+    """Read a file whole.
+
+    Raises:
+        HeadraceError: it cannot be read as CSV, has no rows, no column `time`, no channel, or times that are none.
+    """
+    path = Path(path)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise HeadraceError(f"{path}: expected a CSV file with a header, got {error}") from error
+    if TIME not in table.columns:
+        raise HeadraceError(f"{path}: expected a column {TIME!r}, got {', '.join(table.columns[:10])}")
+    if not len(table):
+        raise HeadraceError(f"{path}: expected rows under the header, got none")
+    notes: list[str] = []
+    time = _times(path, table[TIME])
+    order = np.argsort(time, kind="stable")
+    if (np.diff(order) < 0).any():
+        notes.append("rows are not in the order of time; they are judged in that order")
+    names = [name for name in table.columns if name not in (TIME, MACHINE, LABEL)]
+    numbers = {name: pd.to_numeric(table[name], errors="coerce").to_numpy(float) for name in names}
+    for values in numbers.values():
+        values[~np.isfinite(values)] = np.nan
+    for name in [name for name, values in numbers.items() if np.isnan(values).all()]:
+        del numbers[name]
+        notes.append(f"column {name!r} has no number and is left out")
+    if not numbers:
+        raise HeadraceError(f"{path}: expected a column of numbers beside {TIME!r}, got {', '.join(names) or 'none'}")
+    machines = table[MACHINE].to_numpy(object) if MACHINE in table.columns else np.full(len(table), "", object)
+    values = np.stack(list(numbers.values()))
+    return Recording(path, table[TIME].to_numpy(object), order, machines, tuple(numbers), values, tuple(notes))
+
+
+def _times(path: Path, column: pd.Series[str]) -> NDArray[np.float64]:
+    """Numbers as they are, or dates; only their order is used."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.isna().all():
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+        numbers = dates.astype("int64").where(dates.notna())
+    bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(float)))
+    if len(bad):
+        raise HeadraceError(
+            f"{path}:{bad[0] + 2}: expected a time, all dates or all numbers, got {column.iloc[bad[0]]!r}"
+            + (f", and {len(bad) - 1} more" if len(bad) > 1 else "")
+        )
+    found: NDArray[np.float64] = numbers.to_numpy(float)
+    return found
+
+
+def describe(recording: Recording, normal_rows: int) -> Plant:
+    """The plant that a recording is of; channels are measured in spreads of each machine's first `normal_rows` rows."""
+    normal = recording.values[:, recording.rank < normal_rows]
+    names = _identifiers(recording.columns)
+    channels = {name: _channel(column) for name, column in zip(names, normal, strict=True)}
+    place = Place(enterprise="recorded", site="recorded", area="recorded", line="recorded")
+    machines = tuple(
+        Machine(id=f"m-{i}", class_=CLASS, place=place, attributes={"name": name})
+        for i, name in enumerate(sorted(set(recording.machines)))
+    )
+    window = Window(length_rows=WINDOW_ROWS, hop_rows=1)
+    topic = TelemetryTopic(name="recorded", fields=dict(zip(names, recording.columns, strict=True)))
+    return Plant(
+        version=1,
+        name=CLASS,
+        classes={CLASS: MachineClass(channels=channels, window=window)},
+        machines=machines,
+        topics=Topics(telemetry=(topic,)),
+    )
+
+
+def features(plant: Plant, recording: Recording) -> NDArray[np.float32]:
+    """(n, features): the window that ends with each row, by the product's one feature function."""
+    machine_class, columns = plant.classes[CLASS], plant.topics.telemetry[0].fields
+    at = {name: i for i, name in enumerate(recording.columns)}
+    n = len(recording)
+    nothing = np.full(n, np.nan)
+    values = np.stack(
+        [recording.values[at[c]] if (c := columns[name]) in at else nothing for name in machine_class.channels]
+    )
+    names = sorted(set(recording.machines))
+    index = np.array([names.index(name) for name in recording.machines], np.int64)
+    time_ms = recording.rank * ROW_MS
+    order = np.lexsort((time_ms, index))
+    rows = compute(machine_class, Samples(index[order], time_ms[order], time_ms[order], np.arange(n), values[:, order]))
+    found = np.full((n, rows.values.shape[1]), np.nan, np.float32)
+    found[order[rows.last_offset]] = rows.values
+    return found
+
+
+def _channel(normal: NDArray[np.float64]) -> Channel:
+    known = normal[np.isfinite(normal)]
+    centre, spread = 0.0, 1.0
+    if len(known):
+        low, centre, high = (float(value) for value in np.percentile(known, (25, 50, 75)))
+        spread = max(float(known.std()), high - low, abs(centre) * 1e-9) or 1.0
+    clamp = (max(centre - REACH * spread, -LARGEST), min(centre + REACH * spread, LARGEST))
+    return Channel(unit="1", range=(-LARGEST, LARGEST), clamp=clamp, resolution=spread / STEPS_OF_SPREAD)
+
+
+def _identifiers(columns: tuple[str, ...]) -> list[str]:
+    """Names that the plant description allows, one for each column."""
+    found: list[str] = []
+    for i, column in enumerate(columns):
+        name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")[:50]
+        name = name if re.match(r"[a-z]", name) else f"c_{name}".rstrip("_")
+        found.append(name if name not in found else f"{name}_{i}")
+    return found
