@@ -42,8 +42,7 @@ PARTS = {
 def needed(events: Iterable[Event], at_least: int) -> list[dict[str, Any]]:
     """One row per part, the one that takes longest first; a machine counts from `at_least` anomalous windows on.
 
-    An event says which channels took part in the judgement, not which is to blame: every part behind one of them is a
-    candidate, for a person to choose from.
+    An event says which channels took part in the judgement, not which is to blame: their parts are candidates.
     """
     by_machine: dict[str, list[Event]] = defaultdict(list)
     for event in {event["event_id"]: event for event in events}.values():
