@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -59,13 +59,21 @@ class SkabResult:
     """Runs of known cause whose first-named channel is right, per seed."""
     of_roots: int
 
-    def as_dict(self) -> dict[str, object]:
-        """Means over the seeds, with their ranges."""
+    def means(self) -> dict[str, dict[str, float]]:
+        """Over the seeds, with and without recovery."""
         return {
-            "plain": _summary(self.plain),
-            "recovery": _summary(self.recovery),
-            "root_channel_first": {"mean": float(np.mean(self.roots)), "runs": self.of_roots, "per_seed": self.roots},
+            name: {figure: round(float(np.mean(of)), 4) for figure, of in found.items()}
+            for name, found in self._columns()
         }
+
+    def ranges(self) -> dict[str, dict[str, list[float]]]:
+        """[lowest, highest] seed."""
+        return {name: {figure: [min(of), max(of)] for figure, of in found.items()} for name, found in self._columns()}
+
+    def _columns(self) -> Iterator[tuple[str, dict[str, list[float]]]]:
+        for name, found in (("plain", self.plain), ("recovery", self.recovery)):
+            columns = {figure: [one.as_dict()[figure] for one in found] for figure in ("f1", "far", "mar", "nab")}
+            yield name, {figure: [round(value, 4) for value in of] for figure, of in columns.items()}
 
 
 def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], None] = print) -> SkabResult:
@@ -120,11 +128,3 @@ def _judged(run: skab.Run, values: Array, detector: Detector) -> Judged:
 
 def _tested(rows: NDArray[T]) -> NDArray[T]:
     return rows[skab.TRAINING_ROWS :]
-
-
-def _summary(found: list[Figures]) -> dict[str, dict[str, float]]:
-    columns = {name: [figure.as_dict()[name] for figure in found] for name in ("f1", "far", "mar", "nab")}
-    return {
-        name: {"mean": round(float(np.mean(column)), 4), "low": round(min(column), 4), "high": round(max(column), 4)}
-        for name, column in columns.items()
-    }

@@ -16,19 +16,17 @@ from training.protocols import hydraulic
 
 def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Console) -> str:
     """Run everything that has its data, print tables, and return one line of JSON."""
-    result: dict[str, object] = {"seeds": len(seeds)}
     skab = evaluate_skab(data / "skab", seeds, console.print)
     console.print(_skab_table(skab))
-    result["skab"] = skab.as_dict()
-    rig = None
+    result: dict[str, object] = {"skab": skab.means(), "root_channel_first": round(float(np.mean(skab.roots)), 1)}
     if with_hydraulic and (data / "hydraulic").is_dir():
         console.print("hydraulic rig: four conditions, five blocked folds")
         rig = hydraulic.macro_f1(*hydraulic.read(data / "hydraulic"), seed=seeds[0])
         console.print(_rig_table(rig))
+        result["hydraulic"] = rig
     else:
         console.print("hydraulic rig: not measured")
-    result["hydraulic_macro_f1"] = rig
-    return msgspec.json.encode(result).decode()
+    return msgspec.json.encode(result | {"seeds": len(seeds), "skab_ranges": skab.ranges()}).decode()
 
 
 def _skab_table(result: SkabResult) -> Table:
