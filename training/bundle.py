@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ from features.errors import BundleError, FeatureSetMismatchError
 from features.schema import FeatureSet
 from training import archive, networks, runtime
 from training.detectors.autoencoder import Dense
-from training.detectors.base import Detector
+from training.detectors.base import Detector, Kind
 from training.explain import Explainer
 from training.files import put_folder, turn
 from training.scaler import Scaler
@@ -44,7 +44,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """bundle.json"""
 
     format: int = FORMAT
-    kind: Literal["novelty", "classifier"]
+    kind: Kind
     machine_class: str
     machine_id: str | None = None
     """The one machine it serves; None: all of the class."""

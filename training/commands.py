@@ -42,10 +42,10 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "novelty", "classifier"]),
+    type=click.Choice(["auto", "novelty", "linear", "classifier"]),
     default="auto",
     show_default=True,
-    help="auto: a classifier where the labels hold five faults or more to learn from.",
+    help="auto: a classifier where the labels hold five faults or more to learn from, else novelty.",
 )
 @click.option("--from", "start", type=click.DateTime(DAY), help="First window end to use (UTC).")
 @click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
@@ -70,7 +70,7 @@ def train(
     class_name: str | None,
     machine_id: str | None,
     labels: str | None,
-    kind: Literal["auto", "novelty", "classifier"],
+    kind: Literal["auto", "novelty", "linear", "classifier"],
     start: datetime | None,
     end: datetime | None,
     seed: int,
@@ -99,7 +99,7 @@ def train(
     if data or normal_rows or out:
         if not (data and normal_rows and out):
             raise click.UsageError("--data, --normal-rows and --out: expected all three or none")
-        _train_recorded(data, normal_rows, out, seed)
+        _train_recorded(data, normal_rows, out, kind, seed)
         return
     from features.store import Store  # noqa: PLC0415 - slow to import; --help is not
     from training import labels as truth  # noqa: PLC0415
@@ -127,10 +127,12 @@ def train(
     console.print(f"θ = {bundle.card.threshold:.4g}; plots in {outcome.report}", highlight=False, soft_wrap=True)
 
 
-def _train_recorded(data: Path, normal_rows: int, out: Path, seed: int) -> None:
+def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: int) -> None:
     from training import recorded  # noqa: PLC0415 - slow to import; --help is not
 
-    for found in recorded.train(data, normal_rows, out, seed, _say):
+    if kind == "classifier":
+        raise click.UsageError("--kind: expected novelty or linear with --data, got classifier: labels are not used")
+    for found in recorded.train(data, normal_rows, out, seed, _say, linear=kind == "linear"):
         console.print(
             f"{found.scope}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
             f"{found.measured:.2%} (the limit is made for {found.nominal:.2%})",

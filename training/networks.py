@@ -43,6 +43,14 @@ def novelty_model(members: Sequence[tuple[Autoencoder, Dense]]) -> Any:
     return keras.Model(given, keras.layers.Dot(axes=1, name="score")([white, white]), name="novelty")
 
 
+def linear_model(white: Dense) -> Any:
+    """|x W + b|²; (n, p) to (n, 1)."""
+    keras = runtime.keras()
+    given = keras.Input((white.kernel.shape[0],), name="scaled")
+    whitened = _dense(white, "white")(given)
+    return keras.Model(given, keras.layers.Dot(axes=1, name="score")([whitened, whitened]), name="linear")
+
+
 def _side_by_side(layers: Sequence[Dense]) -> Dense:
     """One layer that does what each does, on its own part of the input."""
     kernel = linalg.block_diag(*(layer.kernel for layer in layers))

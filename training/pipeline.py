@@ -17,8 +17,8 @@ from features.schema import FeatureSet
 from training import dataset, report
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
-from training.detectors import classifier, novelty
-from training.detectors.base import Detector
+from training.detectors import classifier, linear, novelty
+from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
 from training.judge import Metrics, Scored, judge, objection, worthless
 from training.labels import Fault
@@ -38,7 +38,7 @@ class Plan:
     class_name: str
     machine_id: str | None = None
     """One machine's own bundle; None: one for the whole class."""
-    kind: Literal["auto", "novelty", "classifier"] = "auto"
+    kind: Kind | Literal["auto"] = "auto"
     start: datetime | None = None
     end: datetime | None = None
     """Windows that end in [start, end); None: no limit."""
@@ -107,7 +107,7 @@ def run(
     return Outcome(bundle, metrics, against, promoted, folder)
 
 
-def choose_kind(plan: Plan, past: Dataset) -> Literal["novelty", "classifier"]:
+def choose_kind(plan: Plan, past: Dataset) -> Kind:
     """As planned, or a classifier where there are enough faults to learn from."""
     if plan.kind != "auto":
         return plan.kind
@@ -118,12 +118,13 @@ def choose_kind(plan: Plan, past: Dataset) -> Literal["novelty", "classifier"]:
     return "classifier" if begins >= FEWEST_FAULTS else "novelty"
 
 
-def fit(kind: Literal["novelty", "classifier"], plant: Plant, past: Dataset, seed: int) -> Detector:
-    """A detector of past windows; novelty learns from the healthy ones alone."""
+def fit(kind: Kind, plant: Plant, past: Dataset, seed: int) -> Detector:
+    """A detector of past windows; all but the classifier learn from the healthy ones alone."""
     class_name = past.feature_set.class_name
     if kind == "classifier":
         return classifier.fit(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
-    return novelty.fit(past.feature_set, past.normal.values, seed, plant.classes[class_name].window.panes)
+    of_normal = linear.fit if kind == "linear" else novelty.fit
+    return of_normal(past.feature_set, past.normal.values, seed, plant.classes[class_name].window.panes)
 
 
 def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:

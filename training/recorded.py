@@ -15,7 +15,9 @@ from features.plant import Plant
 from features.schema import FeatureSet
 from training import recording
 from training.bundle import Bundle
+from training.detectors import linear as linear_detector
 from training.detectors import novelty
+from training.detectors.base import Detector
 from training.explain import shares
 from training.recording import CLASS, FEWEST_NORMAL, MACHINE, TIME, WINDOW_ROWS, Recording
 from training.registry import Registry
@@ -37,7 +39,9 @@ class Learned(NamedTuple):
     """The one on normal rows that were held back."""
 
 
-def train(path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lambda _: None) -> list[Learned]:
+def train(
+    path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lambda _: None, *, linear: bool = False
+) -> list[Learned]:
     """Learn from the first `normal_rows` rows of each machine; write `out`/plant.yaml and `out`/registry.
 
     One bundle for all machines, and where there are several one for each that has enough rows.
@@ -63,12 +67,14 @@ def train(path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lam
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
     out.mkdir(parents=True, exist_ok=True)
     (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
-    return _keep(Registry(out / "registry"), FeatureSet.of(plant, CLASS), matrices, seed)
+    fit_many = linear_detector.fit_many if linear else novelty.fit_many
+    detectors = fit_many(FeatureSet.of(plant, CLASS), matrices, seed, WINDOW_ROWS)
+    return _keep(Registry(out / "registry"), detectors)
 
 
-def _keep(registry: Registry, features: FeatureSet, matrices: dict[str, Array], seed: int) -> list[Learned]:
+def _keep(registry: Registry, detectors: dict[str, Detector]) -> list[Learned]:
     found = []
-    for scope, detector in novelty.fit_many(features, matrices, seed, WINDOW_ROWS).items():
+    for scope, detector in detectors.items():
         nominal, measured = detector.calibration or (np.nan, np.nan)
         metrics = {"nominal_false_alarm_rate": nominal, "held_back_false_alarm_rate": measured}
         bundle = Bundle.of(detector, scope.partition("/")[2] or None, metrics=metrics)

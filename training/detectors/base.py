@@ -13,7 +13,7 @@ from training.explain import Explainer
 from training.scaler import Array, Scaler
 from training.scoring import Scorer
 
-Kind = Literal["novelty", "classifier"]
+Kind = Literal["novelty", "linear", "classifier"]
 
 
 @dataclass(frozen=True)

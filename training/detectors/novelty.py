@@ -1,43 +1,31 @@
 """Novelty: how far a window is from normal running, learned from normal running alone.
 
 Denoising autoencoders give residuals and latents; their errors are judged against errors on data that the autoencoder
-had not seen, by forward chaining: trained on the past, measured on the next block. Errors on training rows would make
-the limit several times too tight.
+had not seen (`training.detectors.chain`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import numpy as np
 
-from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training import networks
-from training.detectors import autoencoder, covariance
-from training.detectors.autoencoder import Autoencoder, Dense, Task
-from training.detectors.base import Detector, columns
-from training.detectors.covariance import Matrix
-from training.scaler import Array, Scaler
+from training.detectors import autoencoder
+from training.detectors.autoencoder import Autoencoder, Task
+from training.detectors.base import Detector
+from training.detectors.chain import BLOCKS, Normal, inputs_of
+from training.scaler import Array
 
 MEMBERS = 5
 """Autoencoders whose scores are averaged: a score should not hang on one random start."""
-BLOCKS = 4
-"""Held-out blocks; they cover the second half of the rows."""
 EXPLAINED = 0.85
 """Part of the variance that the latents have room for."""
-FEWEST_ROWS = 16
-WHOLE = 0.9
-"""Samples of a window's fullest channel, relative to the usual number, below which it is not learned from: the first
-windows of a machine, and those around a gap, are wider spread than the rest."""
 AT_ONCE = 64
 """Machines trained in one Keras model."""
-
-
-def inputs_of(feature_set: FeatureSet) -> tuple[str, ...]:
-    """The mean of each channel: what every window length, sliding or tumbling, has in common."""
-    return tuple(f"{channel}__mean" for channel in feature_set.channels)
+Run = tuple[list[Autoencoder], Array]
+"""A member's autoencoder of each of the pasts, and the losses of the last one's training."""
 
 
 def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0, trained: bool = True) -> Detector:
@@ -57,99 +45,47 @@ def fit_many(
     Raises:
         HeadraceError: a matrix has too few rows, or nothing in it moves.
     """
-    inputs, names = inputs_of(feature_set), list(matrices)
-    at = columns(feature_set, inputs)
+    names = list(matrices)
     found: dict[str, Detector] = {}
     for first in range(0, len(names), AT_ONCE):
-        some = names[first : first + AT_ONCE]
-        normals = [_Normal(name, _whole(feature_set, matrices[name])[:, at]) for name in some]
-        tasks = [task for normal in normals for task in normal.tasks]
+        some = [
+            Normal.of(name, feature_set, inputs_of(feature_set), matrices[name])
+            for name in names[first : first + AT_ONCE]
+        ]
+        tasks = [task for normal in some for task in _tasks(normal)]
         runs = [autoencoder.train(tasks, seed * MEMBERS + member, trained) for member in range(MEMBERS)]
-        for i, normal in enumerate(normals):
+        for i, normal in enumerate(some):
             mine = slice(i * (BLOCKS + 1), (i + 1) * (BLOCKS + 1))
-            chains = [chain[mine] for chain, _ in runs]
-            model = networks.novelty_model([normal.member(chain, overlap) for chain in chains])
-            losses = {f"member {m}": run[:, mine][:, -1] for m, (_, run) in enumerate(runs)}
-            limit = covariance.limit(normal.errors, normal.held_out, overlap)
-            rate = normal.false_alarm_rate(chains, overlap)
-            found[normal.name] = Detector(
-                "novelty", feature_set, inputs, normal.scaler, model, limit, seed, losses, (covariance.TAIL, rate)
-            )
+            own = [(chain[mine], losses[:, mine][:, -1]) for chain, losses in runs]
+            found[normal.name] = _fit(feature_set, normal, own, seed, overlap)
     return found
 
 
-class _Normal:
-    """Normal running of one machine or class, scaled, with the ends of the forward chain."""
-
-    def __init__(self, name: str, values: Array) -> None:
-        values = values[np.isfinite(values).any(1)]
-        if len(values) < FEWEST_ROWS:
-            raise HeadraceError(f"training {name}: expected {FEWEST_ROWS} rows or more, got {len(values)}")
-        self.name = name
-        self.scaler = Scaler.fit(values)
-        if not self.scaler.live.any():
-            raise HeadraceError(f"training {name}: expected an input that moves, got constants in {len(values)} rows")
-        self._rows = self.scaler(values)
-        self._ends = np.linspace(len(values) / 2, len(values), BLOCKS + 1).astype(int)
-        self._latents = _latents(self._rows[:, self.scaler.live])
-
-    @property
-    def tasks(self) -> list[Task]:
-        """The past before each held-out block, then everything."""
-        return [Task(self._rows[:end], self._latents) for end in self._ends]
-
-    @property
-    def errors(self) -> int:
-        """q: residuals of the inputs that move, and latents."""
-        return int(self.scaler.live.sum()) + self._latents
-
-    @property
-    def held_out(self) -> int:
-        return int(self._ends[-1] - self._ends[0])
-
-    def member(self, chain: Sequence[Autoencoder], overlap: float) -> tuple[Autoencoder, Dense]:
-        """The autoencoder of all rows, with the whitening of its errors (x W + b)."""
-        white = covariance.whitening(np.vstack(self._blocks(chain)), overlap)
-        kernel = np.zeros((len(self._used), len(white)))
-        kernel[self._used] = white
-        mean = chain[-1].errors(self._rows).mean(0, dtype=np.float64)
-        return chain[-1], Dense(kernel.astype(np.float32), (-mean @ kernel).astype(np.float32))
-
-    def false_alarm_rate(self, chains: Sequence[Sequence[Autoencoder]], overlap: float) -> float:
-        """Part of normal rows above the limit, by the same recipe as it would have stood before each of their blocks.
-
-        The first held-out block has none before it, so that the rate is that of the last three eighths of the rows.
-        """
-        members = [self._blocks(chain) for chain in chains]
-        alarms = []
-        for b in range(1, BLOCKS):
-            past = int(self._ends[b] - self._ends[0])
-            whitened = [blocks[b] @ covariance.whitening(np.vstack(blocks[:b]), overlap) for blocks in members]
-            scores = np.mean([(white**2).sum(1) for white in whitened], axis=0)
-            alarms.append(scores > covariance.limit(self.errors, past, overlap))
-        return float(np.concatenate(alarms).mean())
-
-    def _blocks(self, chain: Sequence[Autoencoder]) -> list[Matrix]:
-        """Errors (rows, q) of each held-out block."""
-        ends = pairwise(self._ends)
-        return [self._judged(model, past, end)[past:] for model, (past, end) in zip(chain, ends, strict=False)]
-
-    def _judged(self, model: Autoencoder, past: int, end: int) -> Matrix:
-        """Errors (end, q) of rows before `end` by a model of the rows before `past`, less that model's usual errors."""
-        errors = model.errors(self._rows[:end])
-        judged: Matrix = (errors - errors[:past].mean(0, dtype=np.float64))[:, self._used]
-        return judged
-
-    @property
-    def _used(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """(p + k,) False for residuals of inputs that never moved."""
-        return np.concatenate([self.scaler.live, np.ones(self._latents, bool)])
+def _tasks(normal: Normal) -> list[Task]:
+    """One for each of the pasts."""
+    latents = _latents(normal.rows[:, normal.scaler.live])
+    return [Task(past, latents) for past in normal.pasts]
 
 
-def _whole(feature_set: FeatureSet, values: Array) -> Array:
-    """The rows (n, features) whose windows are not much emptier than usual."""
-    fullest = values[:, columns(feature_set, tuple(f"{channel}__count" for channel in feature_set.channels))].max(1)
-    return values[fullest >= WHOLE * np.median(fullest)] if len(values) else values
+def _fit(feature_set: FeatureSet, normal: Normal, runs: Sequence[Run], seed: int, overlap: float) -> Detector:
+    """Each member's autoencoders, and how their training went, into one detector."""
+    chains = [chain for chain, _ in runs]
+    latents = chains[0][-1].layers[1].kernel.shape[1]
+    used = np.concatenate([normal.scaler.live, np.ones(latents, bool)])
+    """False for residuals of inputs that never moved."""
+    errors = [[autoencoder.errors for autoencoder in chain] for chain in chains]
+    members = [(chain[-1], normal.whitening(of, used, overlap)) for chain, of in zip(chains, errors, strict=True)]
+    return Detector(
+        "novelty",
+        feature_set,
+        inputs_of(feature_set),
+        normal.scaler,
+        networks.novelty_model(members),
+        normal.limit(int(used.sum()), overlap),
+        seed,
+        {f"member {number}": losses for number, (_, losses) in enumerate(runs)},
+        normal.calibration([normal.blocks(of, used) for of in errors], overlap),
+    )
 
 
 def _latents(rows: Array) -> int:

@@ -12,7 +12,7 @@ from features.plant import Cost
 from features.schema import FeatureSet
 from tests.unit.training.conftest import running
 from training.bundle import Bundle
-from training.detectors import classifier, novelty
+from training.detectors import classifier, linear, novelty
 from training.detectors.base import Detector
 from training.detectors.classifier import Labelled
 from training.many import train_many
@@ -23,6 +23,10 @@ SHIFT = 60
 
 def fit_novelty(feature_set: FeatureSet, seed: int) -> Detector:
     return novelty.fit(feature_set, running(feature_set, 400, seed), seed)
+
+
+def fit_linear(feature_set: FeatureSet, seed: int) -> Detector:
+    return linear.fit(feature_set, running(feature_set, 400, seed), seed)
 
 
 def fit_classifier(feature_set: FeatureSet, seed: int) -> Detector:
@@ -37,7 +41,9 @@ def labelled(feature_set: FeatureSet, seed: int) -> Labelled:
     return Labelled(values, labels, np.arange(1000) * 1000)
 
 
-@pytest.fixture(scope="module", params=[fit_novelty, fit_classifier], ids=["novelty", "classifier"])
+@pytest.fixture(
+    scope="module", params=[fit_novelty, fit_linear, fit_classifier], ids=["novelty", "linear", "classifier"]
+)
 def detector(request: pytest.FixtureRequest, feature_set: FeatureSet) -> Detector:
     made: Callable[[FeatureSet, int], Detector] = request.param
     return made(feature_set, 0)
