@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.schema import FeatureSet
-from training.detectors import novelty
+from training.detectors import linear, novelty
 from training.detectors.base import Detector
 from training.explain import shares
 from training.protocols import nab, skab
@@ -58,6 +58,8 @@ class SkabResult:
     roots: list[int]
     """Runs of known cause whose first-named channel is right, per seed."""
     of_roots: int
+    linear: dict[str, Figures]
+    """The linear detector's, "plain" and with "recovery": what the network must beat. It has no seeds."""
 
     def means(self) -> dict[str, dict[str, float]]:
         """Over the seeds, with and without recovery."""
@@ -86,17 +88,22 @@ def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], 
         plain.append(figures(judged, recovery=False))
         recovery.append(figures(judged, recovery=True))
         roots.append(sum(one.first in skab.CAUSES.get(one.run.machine_id, ()) for one in judged))
-    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs))
+    progress("SKAB: the linear detector")
+    judged = judge(runs, 0, linear.fit_many)
+    yardstick = {"plain": figures(judged, recovery=False), "recovery": figures(judged, recovery=True)}
+    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs), yardstick)
 
 
-def judge(runs: Sequence[skab.Run], seed: int) -> list[Judged]:
+def judge(
+    runs: Sequence[skab.Run], seed: int, fit_many: Callable[..., Mapping[str, Detector]] = novelty.fit_many
+) -> list[Judged]:
     """Each run's rows from 400 on, by a detector of the rows before."""
     plant = skab.plant([run.machine_id for run in runs])
     machine_class = plant.classes[skab.CLASS]
     found = {run.machine_id: skab.features(machine_class, run) for run in runs}
     training = {name: values[ends < skab.TRAINING_ROWS] for name, (values, ends) in found.items()}
     feature_set = FeatureSet.of(plant, skab.CLASS)
-    detectors = novelty.fit_many(feature_set, training, seed, machine_class.window.panes)
+    detectors = fit_many(feature_set, training, seed, machine_class.window.panes)
     return [
         _judged(run, found[run.machine_id][0][-len(run.time_ms) + skab.TRAINING_ROWS :], detectors[run.machine_id])
         for run in runs

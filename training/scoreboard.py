@@ -26,7 +26,9 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
         result["hydraulic"] = rig
     else:
         console.print("hydraulic rig: not measured")
-    return msgspec.json.encode(result | {"seeds": len(seeds), "skab_ranges": skab.ranges()}).decode()
+    result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
+    result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
+    return msgspec.json.encode(result).decode()
 
 
 def _skab_table(result: SkabResult) -> Table:
@@ -39,6 +41,8 @@ def _skab_table(result: SkabResult) -> Table:
         table.add_row("  seeds", *(f"{min(c):{form}}–{max(c):{form}}" for form, c in columns))
         table.add_row("  floor", *_bounds(FLOORS[name], "≥", "≤"))
         table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
+        linear = (f"{column[0]:{form}}" for form, column in _columns([result.linear[name]]))
+        table.add_row("  linear", *linear)
     table.caption = (
         f"root channel named first: {np.mean(result.roots):.1f} of {result.of_roots} "
         f"(floor {ROOT_FLOOR}, goal {ROOT_GOAL}); always-alarm has F1 .698"
