@@ -25,6 +25,8 @@ from training.scaler import Array
 
 TOLERATED = 0.01
 """False-alarm rate on held-back normal rows from which on a person is warned."""
+SUSPICIOUS = 0.5
+"""Part of rows that are events from which on a person is warned."""
 Say = Callable[[str], None]
 
 
@@ -109,6 +111,11 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     for name in sorted(set(given.machines)):
         _judge(judged, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
     judged.write(given, columns, out)
+    if judged.event.mean() > SUSPICIOUS:
+        say(
+            f"{path}: warning: {judged.event.mean():.0%} of the rows are events: something lasting has happened, or the "
+            "normal rows do not cover what is usual"
+        )
     return int(judged.event.sum())
 
 

@@ -76,6 +76,12 @@ def test_channels_may_vanish_and_come(learned: Path, tmp_path: Path) -> None:
     assert any("'new' was not learned" in text for text in said)
 
 
+def test_a_file_that_alarms_most_of_the_time_is_told_of(learned: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    recorded.score(written(table()[610:], tmp_path), learned, tmp_path / "scores.csv", said.append)
+    assert any("of the rows are events" in text for text in said)
+
+
 def test_machines_are_judged_by_their_own_bundle_or_by_that_of_all(tmp_path: Path) -> None:
     both = pd.concat([table().assign(machine="A 1"), table(seed=1).assign(machine="B")])
     found = recorded.train(written(both, tmp_path), NORMAL, tmp_path / "bundle")
