@@ -113,7 +113,7 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     judged.write(given, columns, out)
     if judged.event.mean() > SUSPICIOUS:
         say(
-            f"{path}: warning: {judged.event.mean():.0%} of the rows are events: something lasting has happened, or the "
+            f"{path}: warning: {judged.event.mean():.0%} of the rows are events: something lasting happened, or the "
             "normal rows do not cover what is usual"
         )
     return int(judged.event.sum())
