@@ -18,8 +18,9 @@ from training.bundle import Bundle
 from training.detectors import linear as linear_detector
 from training.detectors import novelty
 from training.detectors.base import Detector
+from training.detectors.chain import FEWEST_ROWS
 from training.explain import shares
-from training.recording import CLASS, FEWEST_NORMAL, MACHINE, TIME, WINDOW_ROWS, Recording
+from training.recording import CLASS, MACHINE, TIME, WINDOW_ROWS, Recording
 from training.registry import Registry
 from training.scaler import Array
 
@@ -53,18 +54,18 @@ def train(
     """
     given = recording.read(path)
     _tell(given, say)
-    if not FEWEST_NORMAL <= normal_rows <= len(given):
+    if not FEWEST_ROWS <= normal_rows <= len(given):
         raise HeadraceError(
-            f"--normal-rows: expected {FEWEST_NORMAL} to {len(given)}, as many as {path} has, got {normal_rows}"
+            f"--normal-rows: expected {FEWEST_ROWS} to {len(given)}, as many as {path} has, got {normal_rows}"
         )
     plant = recording.describe(given, normal_rows)
     values, normal = recording.features(plant, given), given.rank < normal_rows
     matrices = {CLASS: _normal(values, given, normal)}
-    names = {str(machine.attributes["name"]): machine.id for machine in plant.machines}
+    names = recording.machine_ids(plant)
     if len(names) > 1:
         for name, machine_id in names.items():
             mine = normal & (given.machines == name)
-            if np.count_nonzero(mine) >= FEWEST_NORMAL + WINDOW_ROWS:
+            if np.count_nonzero(mine) >= FEWEST_ROWS + WINDOW_ROWS:
                 matrices[f"{CLASS}/{machine_id}"] = _normal(values, given, mine)
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
     out.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,7 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
             f"{path}: expected channels of {sorted(columns.values())[:10]}, got {list(given.columns)[:10]}"
         )
     values, judged = recording.features(plant, given), _Judged.nothing(given, plant)
-    ids = {str(machine.attributes["name"]): machine.id for machine in plant.machines}
+    ids = recording.machine_ids(plant)
     for name in sorted(set(given.machines)):
         _judge(judged, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
     judged.write(given, columns, out)
@@ -134,7 +135,7 @@ class _Judged(NamedTuple):
     def write(self, given: Recording, columns: dict[str, str], out: Path) -> None:
         names = np.array(list(columns.values()), object)
         top = np.full(len(given), "", object)
-        top[self.event] = names[self.parts[self.event].argmax(1)] if self.event.any() else top[self.event]
+        top[self.event] = names[self.parts[self.event].argmax(1)]
         table = {TIME: given.time, MACHINE: given.machines, "score": self.score, "limit": self.limit}
         table |= {"event": self.event.astype(int), "top_channel": top}
         table |= {f"attribution_{name}": self.parts[:, i] for i, name in enumerate(names)}

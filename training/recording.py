@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +16,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import HeadraceError
-from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
+from features.plant import LARGEST, Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.samples import Samples
 from features.state import compute
 
 CLASS = "recorded"
 TIME, MACHINE, LABEL = "time", "machine", "label"
 WINDOW_ROWS = 15
-LARGEST = 1e15
 REACH = 100.0
 """How far from its centre a value still counts as what it is, in spreads of normal running; beyond, it is clamped."""
 STEPS_OF_SPREAD = 1 << 16
 ROW_MS = 1000
-FEWEST_NORMAL = 16
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Recording:
     def __len__(self) -> int:
         return len(self.time)
 
-    @property
+    @cached_property
     def rank(self) -> NDArray[np.int64]:
         """(n,) each row's place among its machine's, from 0, in the order of time."""
         found = np.empty(len(self), np.int64)
@@ -132,6 +131,11 @@ def describe(recording: Recording, normal_rows: int) -> Plant:
     )
 
 
+def machine_ids(plant: Plant) -> dict[str, str]:
+    """The plant's machines by the names that the file gave them."""
+    return {str(machine.attributes["name"]): machine.id for machine in plant.machines}
+
+
 def features(plant: Plant, recording: Recording) -> NDArray[np.float32]:
     """(n, features): the window that ends with each row, by the product's one feature function."""
     machine_class, columns = plant.classes[CLASS], plant.topics.telemetry[0].fields
@@ -141,8 +145,7 @@ def features(plant: Plant, recording: Recording) -> NDArray[np.float32]:
     values = np.stack(
         [recording.values[at[c]] if (c := columns[name]) in at else nothing for name in machine_class.channels]
     )
-    names = sorted(set(recording.machines))
-    index = np.array([names.index(name) for name in recording.machines], np.int64)
+    _, index = np.unique(recording.machines.astype(str), return_inverse=True)
     time_ms = recording.rank * ROW_MS
     order = np.lexsort((time_ms, index))
     rows = compute(machine_class, Samples(index[order], time_ms[order], time_ms[order], np.arange(n), values[:, order]))

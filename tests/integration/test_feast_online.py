@@ -133,7 +133,7 @@ def test_push_leaves_feasts_own_bytes(pair: Pair, case: str) -> None:
     assert pair.assert_equal() > 0
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.floats(width=32)), min_size=1, max_size=6),

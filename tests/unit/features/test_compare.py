@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from features.compare import KEY, TOLD, compare
@@ -50,7 +50,6 @@ keys = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30)), unique=True, m
 
 
 @given(wanted=keys, there=keys, order=st.randoms())
-@settings(deadline=None)
 def test_every_row_is_missing_or_found_equal(wanted, there, order):
     order.shuffle(there)
     compared = compare(rows(wanted), rows(there))
@@ -63,7 +62,6 @@ def test_every_row_is_missing_or_found_equal(wanted, there, order):
 
 
 @given(there=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30)), unique=True, min_size=1, max_size=40))
-@settings(deadline=None)
 def test_values_of_another_seed_are_all_told_apart(there):
     compared, one, other = compare(rows(there), rows(there, seed=1)), rows(there), rows(there, seed=1)
     unlike = sum(

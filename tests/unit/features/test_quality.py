@@ -87,7 +87,7 @@ def streams(draw, channels):
 
 @pytest.mark.parametrize("rule", RULES)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_rules_are_those_of_the_model(rule, data):
     described = machine_class(RULES[rule])
     stream = data.draw(streams(1))
@@ -103,7 +103,7 @@ def test_the_rules_are_those_of_the_model(rule, data):
 
 
 @given(stream=streams(len(RULES)), data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_batches_do_not_matter(stream, data):
     described = machine_class(*RULES.values())
     n = len(stream.machine)
@@ -116,7 +116,7 @@ def test_batches_do_not_matter(stream, data):
 
 
 @given(stream=streams(len(RULES)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_machines_do_not_matter_to_each_other(stream):
     described = machine_class(*RULES.values())
     together, _ = clean(fresh(described), stream)

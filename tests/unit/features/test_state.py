@@ -115,7 +115,7 @@ def statistics(channel, x, t, window):
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @given(stream=streams())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_are_those_of_the_naive_model(window, stream):
     described = machine_class(window)
     rows = compute(described, stream)
@@ -128,7 +128,7 @@ def test_windows_are_those_of_the_naive_model(window, stream):
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @given(stream=streams(disorder_ms=1500, repeats=True), data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_batches_do_not_matter(window, stream, data):
     described = machine_class(window)
     whole, cut = ClassState(described), ClassState(described)
@@ -141,7 +141,7 @@ def test_batches_do_not_matter(window, stream, data):
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @given(stream=streams(disorder_ms=1500, repeats=True), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_restart_does_not_matter(window, stream, data):
     described = machine_class(window)
     cut = data.draw(st.integers(0, len(stream.machine)))
@@ -154,7 +154,7 @@ def test_a_restart_does_not_matter(window, stream, data):
 
 
 @given(ordered=streams(repeats=True), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_order_within_the_grace_does_not_matter(ordered, seed):
     grace_ms = 3000
     described = machine_class(Window(length_s=5, hop_s=1, grace_s=grace_ms / 1000))

@@ -53,7 +53,7 @@ def test_other_seed_other_bytes() -> None:
     assert run(seed=7) != run(seed=8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(batch_s=st.floats(0.3, 200.0), duration_s=st.floats(1.0, 150.0))
 def test_the_batches_do_not_matter(batch_s: float, duration_s: float) -> None:
     assert run(duration_s=duration_s, batch_s=batch_s) == run(duration_s=duration_s)

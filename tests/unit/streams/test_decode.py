@@ -177,7 +177,7 @@ anything = st.none() | st.binary(max_size=60) | objects | st.builds(record, flow
 
 @pytest.mark.parametrize("layout", ["wide", "tag"])
 @given(values=st.lists(anything, min_size=1, max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_record_is_a_sample_or_rejected(layout, values):
     decoded = decode(values, plant(format=layout))
     used = [i for where in decoded.position.values() for i in where.tolist()]
@@ -185,7 +185,7 @@ def test_every_record_is_a_sample_or_rejected(layout, values):
 
 
 @given(values=st.lists(anything, min_size=2, max_size=12))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_neighbours_do_not_matter(values):
     together = decode(values)
     alone = [decode([value]) for value in values]

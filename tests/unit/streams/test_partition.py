@@ -99,7 +99,7 @@ def positions(n, most=4):
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_snapshot_and_replay_are_as_no_interruption(data):
     batch = data.draw(batches())
     n = len(batch.values)
@@ -121,7 +121,7 @@ def test_snapshot_and_replay_are_as_no_interruption(data):
 
 
 @given(batch=batches(), cuts=positions(60))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_batches_do_not_matter(batch, cuts):
     assert feed(fresh(), batch, [cut for cut in cuts if cut <= len(batch.values)]) == feed(fresh(), batch)
 
@@ -182,7 +182,7 @@ def test_blocks_without_the_first_are_refused():
 
 
 @given(data=st.data())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 def test_damage_is_refused(data):
     blob = bytearray(BLOB)
     kind = data.draw(st.sampled_from(["flip", "cut", "noise"]))

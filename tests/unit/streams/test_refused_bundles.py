@@ -223,7 +223,7 @@ def test_pointers_that_cannot_be_read_leave_a_running_worker_with_what_it_has(re
 
 
 @given(history=st.lists(st.tuples(st.sampled_from(["low", "high", "gone", "harmed"]), st.integers(0, 3)), max_size=5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_history_counts_as_if_what_is_refused_were_not_in_it(harmed, history):
     registry, names = harmed
     promotions = [(names[name], at * HOUR) for name, at in history]

@@ -42,7 +42,7 @@ def test_a_group_that_has_never_committed_begins_at_the_oldest_record(low):
 
 
 @given(batch=batches(), data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_snapshot_that_is_lost_or_damaged_is_replaced_by_the_whole_input_exactly(batch, data):
     n = len(batch.values)
     done = data.draw(st.integers(1, n), "committed up to")

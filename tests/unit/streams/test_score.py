@@ -147,7 +147,7 @@ def test_a_machines_own_bundle_wins_from_its_event_time_on(registry, bundles):
 
 
 @given(data=st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_batches_do_not_matter(judge, data):
     n = data.draw(st.integers(1, 30))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))

@@ -73,7 +73,7 @@ def test_scores_are_those_of_the_network(bundle: Bundle, scorer: Scorer, feature
     np.testing.assert_allclose(scorer(values), x[:, 0], atol=1e-5)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 3 * BLOCK), max_size=6), seed=st.integers(0, 5))
 def test_a_score_does_not_depend_on_the_rows_beside_it(scorer: Scorer, cuts: list[int], seed: int) -> None:
     values = running(FeatureSet.of(plant_of("P-1"), "pump"), 3 * BLOCK, seed)
