@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -47,6 +48,7 @@ class Site:
     def __init__(self, plant: Plant, bootstrap: str, home: Path, redis_url: str = "redis://127.0.0.1:1/0") -> None:
         self.plant, self.bootstrap, self.home = plant, bootstrap, home
         self.telemetry = plant.topics.telemetry[0].name
+        self._starts = itertools.count(1)
         home.mkdir(parents=True, exist_ok=True)
         (home / "plant.yaml").write_text(plant.dump())
         self.env = {
@@ -108,7 +110,7 @@ class Site:
     def start(self, *command: str, **settings: object) -> Running:
         """As `running`, for processes that the test ends itself. `settings` are HEADRACE_… of the environment."""
         env = self.env | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
-        return Running([str(HEADRACE), "-v", *command], env, self.home / f"{command[0]}.log")
+        return Running([str(HEADRACE), "-v", *command], env, self._new_log(command[0]))
 
     def start_doomed(self, fault: Fault, role: str, **settings: object) -> Running:
         """As `start`, but the process hits itself at a step: see `faults.hooks`."""
@@ -120,7 +122,11 @@ class Site:
 
     def _hooked(self, role: str, more: dict[str, str], settings: dict[str, object]) -> Running:
         env = self.env | more | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
-        return Running([sys.executable, "-m", "faults.hooks", "-v", role], env, self.home / f"{role}.log")
+        return Running([sys.executable, "-m", "faults.hooks", "-v", role], env, self._new_log(role))
+
+    def _new_log(self, role: str) -> Path:
+        """One for each process: two that run at once would else be taken for one another."""
+        return self.home / f"{role}-{next(self._starts)}.log"
 
     def committed(self, group: str | None = None, topic: str | None = None) -> int:
         """Records that a group (None: the worker's) is done with, over all partitions."""
@@ -166,8 +172,7 @@ class Running:
 
     def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
         self._log = log
-        with log.open("ab") as out:
-            self._start = out.tell()
+        with log.open("wb") as out:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=os.environ | env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
@@ -187,9 +192,7 @@ class Running:
         return self._process.poll() is not None
 
     def output(self) -> str:
-        with self._log.open("rb") as log:
-            log.seek(self._start)
-            return log.read().decode(errors="replace")
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     def wait_for(self, text: str) -> None:
         until(lambda: text in self.output() or self.ended, f"the output {text!r}")
