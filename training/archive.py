@@ -24,7 +24,7 @@ CLASSES = {
     ("keras.src.models.functional", "Functional"),
     *(
         ("keras.layers", name)
-        for name in ("InputLayer", "Dense", "Subtract", "Concatenate", "Dot", "Average", "Multiply", "Add")
+        for name in ("InputLayer", "Dense", "Subtract", "Concatenate", "Dot", "Average", "Multiply", "Add", "Maximum")
     ),
     *(("keras.initializers", name) for name in ("GlorotUniform", "Zeros")),
     ("keras", "DTypePolicy"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.schema import FeatureSet
 from training.detectors import linear, novelty
 from training.detectors.base import Detector
-from training.explain import shares
+from training.explain import by_channel, shares
 from training.protocols import nab, skab
 from training.recovery import alarms
 from training.scaler import Array
@@ -128,9 +128,9 @@ def _judged(run: skab.Run, values: Array, detector: Detector) -> Judged:
     scores = detector.score(values)
     truth = _tested(run.anomaly)
     raised = truth & (scores > detector.limit)
-    parts = shares(detector.explain(values[raised if raised.any() else truth])).mean(0)
-    first = detector.feature_set.channel_of(detector.inputs[int(parts.argmax())])
-    return Judged(run, scores, detector.limit, first)
+    contributions = detector.explain(values[raised if raised.any() else truth])
+    channels, summed = by_channel(detector.feature_set, detector.inputs, contributions)
+    return Judged(run, scores, detector.limit, channels[int(shares(summed).mean(0).argmax())])
 
 
 def _tested(rows: NDArray[T]) -> NDArray[T]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from features.schema import FeatureSet
 from training import runtime
 from training.scaler import Array, Scaler
 from training.scoring import Blocks
@@ -38,6 +39,19 @@ def shares(contributions: Array) -> Array:
     raising = np.maximum(contributions, 0)
     part: Array = raising / np.maximum(raising.sum(1, keepdims=True), np.finfo(np.float32).tiny)
     return part
+
+
+def by_channel(feature_set: FeatureSet, inputs: Sequence[str], contributions: Array) -> tuple[tuple[str, ...], Array]:
+    """The channels, in the order of their first inputs, and what each adds to the score: (n, inputs) to (n, channels).
+
+    A cross feature stands for itself.
+    """
+    names = [feature_set.channel_of(name) for name in inputs]
+    channels = tuple(dict.fromkeys(names))
+    summed = np.zeros((len(contributions), len(channels)), np.float32)
+    for name, contribution in zip(names, contributions.T, strict=True):  # column by column: one order of additions
+        summed[:, channels.index(name)] += contribution
+    return channels, summed
 
 
 def _compiled_gradient(model: Any, inputs: int) -> Callable[[Array], Array]:

@@ -25,30 +25,52 @@ def dense_model(layers: Sequence[Dense], activations: Sequence[str]) -> Any:
     return keras.Model(given, x, name="classifier")
 
 
-def novelty_model(members: Sequence[tuple[Autoencoder, Dense]]) -> Any:
-    """Mean over members of |e W + b|², e being an autoencoder's errors and (W, b) its whitening; (n, p) to (n, 1).
+def novelty_model(members: Sequence[tuple[Autoencoder, Dense]], others: Sequence[Dense] = ()) -> Any:
+    """The largest of two kinds of distances; (n, inputs) to (n, 1).
+
+    Of the first p inputs the mean over members of |e W + b|², e being an autoencoder's errors and (W, b) its whitening;
+    of all inputs |x W + b|² of each of the `others`.
 
     All members run side by side in one wide network. What follows the last relu is linear, so that restoring,
-    subtracting and whitening fold into one layer over [input, hidden, latents]: with input x, hidden h, latents l, and
+    subtracting and whitening fold into one layer over [hidden, latents, input]: with input x, hidden h, latents l, and
     residuals x - (h K + c), a member's e W is x W_r - (h K + c) W_r + l W_l.
     """
     keras = runtime.keras()
-    given = keras.Input((members[0][0].layers[0].kernel.shape[0],), name="scaled")
+    means = members[0][0].layers[0].kernel.shape[0]
+    given = keras.Input((others[0].kernel.shape[0] if others else means,), name="scaled")
     into, encode, out, _ = zip(*(member.layers for member, _ in members), strict=True)
     wide = Dense(np.hstack([layer.kernel for layer in into]), np.hstack([layer.bias for layer in into]))
-    latent = _dense(_side_by_side(encode), "latent")(_dense(wide, "into", "relu")(given))
+    latent = _dense(_side_by_side(encode), "latent")(_dense(_led(wide, given), "into", "relu")(given))
     hidden = _dense(_side_by_side(out), "out", "relu")(latent)
-    everything = keras.layers.Concatenate(name="everything")([given, hidden, latent])
-    white = _dense(_folded(members), "white")(everything)
-    return keras.Model(given, keras.layers.Dot(axes=1, name="score")([white, white]), name="novelty")
+    everything = keras.layers.Concatenate(name="everything")([hidden, latent, given])
+    distance = _distance(everything, _led(_folded(members), everything), "means")
+    return keras.Model(given, _largest([distance, *_distances(given, others)]), name="novelty")
 
 
-def linear_model(white: Dense) -> Any:
-    """|x W + b|²; (n, p) to (n, 1)."""
-    keras = runtime.keras()
-    given = keras.Input((white.kernel.shape[0],), name="scaled")
-    whitened = _dense(white, "white")(given)
-    return keras.Model(given, keras.layers.Dot(axes=1, name="score")([whitened, whitened]), name="linear")
+def linear_model(whites: Sequence[Dense]) -> Any:
+    """The largest |x W + b|²; (n, inputs) to (n, 1)."""
+    given = runtime.keras().Input((whites[0].kernel.shape[0],), name="scaled")
+    return runtime.keras().Model(given, _largest(_distances(given, whites)), name="linear")
+
+
+def _distances(given: Any, whites: Sequence[Dense]) -> list[Any]:
+    return [_distance(given, white, f"aspect_{number}") for number, white in enumerate(whites)]
+
+
+def _distance(given: Any, white: Dense, name: str) -> Any:
+    """|x W + b|²"""
+    whitened = _dense(white, f"{name}_white")(given)
+    return runtime.keras().layers.Dot(axes=1, name=name)([whitened, whitened])
+
+
+def _largest(scores: Sequence[Any]) -> Any:
+    return runtime.keras().layers.Maximum(name="score")(scores) if len(scores) > 1 else scores[0]
+
+
+def _led(layer: Dense, given: Any) -> Dense:
+    """The same for a wider input: it looks at the first columns."""
+    rest = given.shape[1] - len(layer.kernel)
+    return Dense(np.pad(layer.kernel, ((0, rest), (0, 0))), layer.bias)
 
 
 def _side_by_side(layers: Sequence[Dense]) -> Dense:
@@ -58,10 +80,10 @@ def _side_by_side(layers: Sequence[Dense]) -> Dense:
 
 
 def _folded(members: Sequence[tuple[Autoencoder, Dense]]) -> Dense:
-    """Kernel over [input, hidden, latents], and bias, of all members' whitened errors, divided by √members."""
+    """Kernel over [hidden, latents, input], and bias, of all members' whitened errors, divided by √members."""
     parts = [_folded_member(member, whitening) for member, whitening in members]
     of_input, of_hidden, of_latent, bias = zip(*parts, strict=True)
-    kernel = np.vstack([np.hstack(of_input), linalg.block_diag(*of_hidden), linalg.block_diag(*of_latent)])
+    kernel = np.vstack([linalg.block_diag(*of_hidden), linalg.block_diag(*of_latent), np.hstack(of_input)])
     root = np.sqrt(len(members))
     return Dense((kernel / root).astype(np.float32), (np.hstack(bias) / root).astype(np.float32))
 

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from features.errors import HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import recording
+from training import backtest, recording
 from training.bundle import Bundle
 from training.detectors import linear as linear_detector
 from training.detectors import novelty
 from training.detectors.base import Detector
 from training.detectors.chain import FEWEST_ROWS
-from training.explain import shares
+from training.detectors.limits import TAIL
+from training.explain import by_channel, shares
 from training.recording import CLASS, MACHINE, TIME, WINDOW_ROWS, Recording
 from training.registry import Registry
 from training.scaler import Array
@@ -70,19 +71,21 @@ def train(
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
     out.mkdir(parents=True, exist_ok=True)
     (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
-    fit_many = linear_detector.fit_many if linear else novelty.fit_many
-    detectors = fit_many(FeatureSet.of(plant, CLASS), matrices, seed, WINDOW_ROWS)
-    return _keep(Registry(out / "registry"), detectors)
+    fit_many, feature_set = linear_detector.fit_many if linear else novelty.fit_many, FeatureSet.of(plant, CLASS)
+    detectors = fit_many(feature_set, matrices, seed, WINDOW_ROWS)
+    say("learning from the older half, to see what the newer half would have been")
+    rates = backtest.false_alarm_rates(fit_many, feature_set, matrices, seed, WINDOW_ROWS)
+    return _keep(Registry(out / "registry"), detectors, rates)
 
 
-def _keep(registry: Registry, detectors: dict[str, Detector]) -> list[Learned]:
+def _keep(registry: Registry, detectors: dict[str, Detector], rates: dict[str, float]) -> list[Learned]:
     found = []
     for scope, detector in detectors.items():
-        nominal, measured = detector.calibration or (np.nan, np.nan)
-        metrics = {"nominal_false_alarm_rate": nominal, "held_back_false_alarm_rate": measured}
+        measured = None if np.isnan(rates[scope]) else rates[scope]
+        metrics = {"nominal_false_alarm_rate": TAIL, "held_back_false_alarm_rate": measured}
         bundle = Bundle.of(detector, scope.partition("/")[2] or None, metrics=metrics)
         registry.promote(scope, registry.add(bundle))
-        found.append(Learned(scope, bundle.hash, nominal, measured))
+        found.append(Learned(scope, bundle.hash, TAIL, rates[scope]))
     return found
 
 
@@ -110,7 +113,7 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     values, judged = recording.features(plant, given), _Judged.nothing(given, plant)
     ids = recording.machine_ids(plant)
     for name in sorted(set(given.machines)):
-        _judge(judged, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
+        _judge(judged, plant, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
     judged.write(given, columns, out)
     if judged.event.mean() > SUSPICIOUS:
         say(
@@ -142,14 +145,15 @@ class _Judged(NamedTuple):
         pd.DataFrame(table).to_csv(out, index=False, float_format="%.6g")
 
 
-def _judge(judged: _Judged, values: Array, mine: NDArray[np.bool_], bundle: Bundle) -> None:
+def _judge(judged: _Judged, plant: Plant, values: Array, mine: NDArray[np.bool_], bundle: Bundle) -> None:
     rows = np.flatnonzero(mine)
     judged.score[rows] = bundle.scorer()(values[rows])
     judged.limit[rows] = bundle.card.threshold
     judged.event[rows] = judged.score[rows] > bundle.card.threshold
     events = rows[judged.event[rows]]
     if len(events):
-        judged.parts[events] = shares(bundle.explainer()(values[events]))
+        feature_set, inputs = FeatureSet.of(plant, CLASS), bundle.card.inputs
+        judged.parts[events] = shares(by_channel(feature_set, inputs, bundle.explainer()(values[events]))[1])
 
 
 def _bundle(plant: Plant, folder: Path, machine_id: str | None) -> Bundle:

@@ -36,8 +36,6 @@ class Detector:
     seed: int
     losses: Mapping[str, Array] = field(default_factory=dict)
     """Loss curves of the training, by name."""
-    calibration: tuple[float, float] | None = None
-    """False-alarm rate that the limit is made for, and the one measured on normal rows held back; None: not known."""
 
     def score(self, values: Array) -> Array:
         """(n, features of the set) to (n,)"""

@@ -1,10 +1,12 @@
-"""How far an error vector is from normal: shrunken covariance of held-out errors, and its limit."""
+"""How far an error vector is from normal: the shrunken second moment of held-out errors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, stats
+from scipy import linalg
 
 Matrix = NDArray[np.float64]
 
@@ -12,41 +14,54 @@ RIDGE = 1e-3
 """Part of its own variance added to each error, so that no combination of errors has no variance."""
 TINY = 1e-6
 """Variance below which an error of unit-scaled inputs is arithmetic noise."""
-FEWEST = 3.0
-"""Fewest independent errors assumed; the F distribution has no mean below."""
-TAIL = 1e-3
-"""Part of normal windows above the limit."""
+INTENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+"""Shrinkages to choose from."""
 
 
-def shrinkage(errors: Matrix, overlap: float) -> float:
-    """Ledoit–Wolf intensity in [0, 1] towards the diagonal, of errors (n, q) scaled to unit mean square.
+def moment(errors: Matrix) -> Matrix:
+    """(n, q) to (q, q). Not centred: a held-out mean that moves is part of what is normal."""
+    return errors.T @ errors / len(errors)
 
-    Each error repeats in `overlap` neighbouring windows, so that its products vary `overlap` times more than
-    independent ones would. (Ledoit & Wolf 2004, with the diagonal as target as in Schäfer & Strimmer 2005.)
+
+def shrinkage(moments: Sequence[Matrix]) -> float:
+    """The intensity under which each block's errors are the most likely, given the other blocks alone.
+
+    Blocks are stretches of time, so that what neighbouring rows share is not taken for knowledge: with few rows
+    correlations shrink, with many they stay. Normal errors whose size, not shape, may differ between blocks; the
+    smaller one of equals.
     """
-    n = len(errors)
-    unit = errors / np.sqrt((errors**2).mean(0) + TINY**2)
-    correlation = unit.T @ unit / n
-    variance = ((unit**2).T @ unit**2 / n - correlation**2) / n * overlap
-    beside = ~np.eye(len(correlation), dtype=bool)
-    signal = float((correlation[beside] ** 2).sum())
-    return float(np.clip(variance[beside].sum() / signal, 0, 1)) if signal > 0 else 1.0
+    size = 1 / np.sqrt(np.mean([np.diag(block) for block in moments], 0) + TINY)
+    scaled = [block * size * size[:, None] for block in moments]
+    return min(INTENSITIES, key=lambda delta: sum(_surprise(delta, *split) for split in _left_out(scaled)))
 
 
-def whitening(errors: Matrix, overlap: float) -> Matrix:
-    """W (q, q) with |e W|² = eᵀC⁻¹e / q, where C is the shrunken second moment of held-out errors (n, q).
-
-    The moment is not centred: a held-out mean that moves is part of what is normal.
-    """
-    n, q = errors.shape
-    moment = errors.T @ errors / n
-    variance = np.diag(moment)
-    delta = shrinkage(errors, overlap)
-    shrunk = (1 - delta) * moment + np.diag(delta * variance + RIDGE * (variance + TINY))
-    lower = linalg.cholesky(shrunk, lower=True)
+def whitening(of: Matrix, delta: float) -> Matrix:
+    """W (q, q) with |e W|² = eᵀC⁻¹e / q, where C is the moment shrunk by delta towards its diagonal."""
+    q = len(of)
+    lower = linalg.cholesky(_shrunk(of, delta), lower=True)
     return np.asarray(linalg.solve_triangular(lower, np.eye(q), lower=True).T / np.sqrt(q), np.float64)
 
 
-def limit(q: int, n_held_out: int, overlap: float) -> float:
-    """F⁻¹(1 - TAIL; q, n/overlap): the score, a mean of q squared errors, against its own uncertainty."""
-    return float(stats.f.ppf(1 - TAIL, q, max(n_held_out / overlap, FEWEST)))
+def held_out_scores(blocks: Sequence[Matrix], delta: float) -> Matrix:
+    """(rows of all blocks,) |e W|², each block whitened by the others."""
+    splits = _left_out([moment(block) for block in blocks])
+    scores = [((block @ whitening(rest, delta)) ** 2).sum(1) for block, (_, rest) in zip(blocks, splits, strict=True)]
+    return np.concatenate(scores)
+
+
+def _left_out(moments: Sequence[Matrix]) -> list[tuple[Matrix, Matrix]]:
+    """Each with the mean of the others."""
+    total = np.sum(moments, 0)
+    return [(block, (total - block) / (len(moments) - 1)) for block in moments]
+
+
+def _surprise(delta: float, block: Matrix, rest: Matrix) -> float:
+    """Twice the negative log likelihood of a block for each of its rows, its size being free."""
+    lower = linalg.cholesky(_shrunk(rest, delta), lower=True)
+    size = max(float(np.trace(linalg.cho_solve((lower, True), block))) / len(rest), TINY)
+    return float(2 * np.log(np.diag(lower)).sum() + len(rest) * np.log(size))
+
+
+def _shrunk(of: Matrix, delta: float) -> Matrix:
+    variance = np.diag(of)
+    return (1 - delta) * of + np.diag(delta * variance + RIDGE * (variance + TINY))

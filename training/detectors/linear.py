@@ -1,7 +1,7 @@
-"""Linear novelty: Mahalanobis distance of the channel means, with a covariance from forward chaining.
+"""Linear novelty: Mahalanobis distance of the channels, with a covariance from forward chaining.
 
 Knows only how channels move together along straight lines; needs few rows, and is the yardstick that a network must
-beat. (Ledoit & Wolf 2004 for the covariance; `training.detectors.covariance`.)
+beat.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 from features.schema import FeatureSet
 from training import networks
+from training.detectors.aspects import LIMIT, MEAN, OTHERS, Aspects, inputs_of, lifted, linear
 from training.detectors.base import Detector
-from training.detectors.chain import BLOCKS, Normal, inputs_of
 from training.scaler import Array
 
 
@@ -36,15 +36,7 @@ def fit_many(
 
 
 def _fit(feature_set: FeatureSet, name: str, values: Array, seed: int, overlap: float) -> Detector:
-    inputs = inputs_of(feature_set)
-    normal = Normal.of(name, feature_set, inputs, values)
-    models, used = [_themselves] * (BLOCKS + 1), normal.scaler.live
-    model = networks.linear_model(normal.whitening(models, used, overlap))
-    limit = normal.limit(int(used.sum()), overlap)
-    calibration = normal.calibration([normal.blocks(models, used)], overlap)
-    return Detector("linear", feature_set, inputs, normal.scaler, model, limit, seed, calibration=calibration)
-
-
-def _themselves(rows: Array) -> Array:
-    """The errors of a model that expects nothing but the mean."""
-    return rows
+    normal = Aspects(name, feature_set, values, overlap)
+    means = lifted(linear(normal.mean, *normal.terms(MEAN)), 0, 1 + len(OTHERS))
+    model = networks.linear_model([means, *normal.others()])
+    return Detector("linear", feature_set, inputs_of(feature_set), normal.scaler, model, LIMIT, seed)

@@ -1,7 +1,8 @@
 """Novelty: how far a window is from normal running, learned from normal running alone.
 
-Denoising autoencoders give residuals and latents; their errors are judged against errors on data that the autoencoder
-had not seen (`training.detectors.chain`).
+Denoising autoencoders of the channels' means give residuals and latents; their errors are judged against errors on data
+that the autoencoder had not seen (`training.detectors.chain`). Beside them stand two linear looks at the same window
+(`training.detectors.aspects`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import numpy as np
 from features.schema import FeatureSet
 from training import networks
 from training.detectors import autoencoder
+from training.detectors.aspects import LIMIT, MEAN, Aspects, inputs_of
 from training.detectors.autoencoder import Autoencoder, Task
 from training.detectors.base import Detector
-from training.detectors.chain import BLOCKS, Normal, inputs_of
+from training.detectors.chain import BLOCKS, Normal
 from training.scaler import Array
 
 MEMBERS = 5
@@ -48,16 +50,13 @@ def fit_many(
     names = list(matrices)
     found: dict[str, Detector] = {}
     for first in range(0, len(names), AT_ONCE):
-        some = [
-            Normal.of(name, feature_set, inputs_of(feature_set), matrices[name])
-            for name in names[first : first + AT_ONCE]
-        ]
-        tasks = [task for normal in some for task in _tasks(normal)]
+        some = [Aspects(name, feature_set, matrices[name], overlap) for name in names[first : first + AT_ONCE]]
+        tasks = [task for normal in some for task in _tasks(normal.mean)]
         runs = [autoencoder.train(tasks, seed * MEMBERS + member, trained) for member in range(MEMBERS)]
         for i, normal in enumerate(some):
             mine = slice(i * (BLOCKS + 1), (i + 1) * (BLOCKS + 1))
             own = [(chain[mine], losses[:, mine][:, -1]) for chain, losses in runs]
-            found[normal.name] = _fit(feature_set, normal, own, seed, overlap)
+            found[normal.name] = _fit(feature_set, normal, own, seed)
     return found
 
 
@@ -67,24 +66,24 @@ def _tasks(normal: Normal) -> list[Task]:
     return [Task(past, latents) for past in normal.pasts]
 
 
-def _fit(feature_set: FeatureSet, normal: Normal, runs: Sequence[Run], seed: int, overlap: float) -> Detector:
+def _fit(feature_set: FeatureSet, normal: Aspects, runs: Sequence[Run], seed: int) -> Detector:
     """Each member's autoencoders, and how their training went, into one detector."""
     chains = [chain for chain, _ in runs]
     latents = chains[0][-1].layers[1].kernel.shape[1]
-    used = np.concatenate([normal.scaler.live, np.ones(latents, bool)])
+    used = np.concatenate([normal.mean.scaler.live, np.ones(latents, bool)])
     """False for residuals of inputs that never moved."""
     errors = [[autoencoder.errors for autoencoder in chain] for chain in chains]
-    members = [(chain[-1], normal.whitening(of, used, overlap)) for chain, of in zip(chains, errors, strict=True)]
+    whites = normal.mean.whitenings(errors, used, *normal.terms(MEAN))
+    members = [(chain[-1], white) for chain, white in zip(chains, whites, strict=True)]
     return Detector(
         "novelty",
         feature_set,
         inputs_of(feature_set),
         normal.scaler,
-        networks.novelty_model(members),
-        normal.limit(int(used.sum()), overlap),
+        networks.novelty_model(members, normal.others()),
+        LIMIT,
         seed,
         {f"member {number}": losses for number, (_, losses) in enumerate(runs)},
-        normal.calibration([normal.blocks(of, used) for of in errors], overlap),
     )
 
 

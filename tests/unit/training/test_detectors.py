@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from features.errors import HeadraceError
 from features.plant import Cost
 from features.schema import FeatureSet
 from tests.unit.training.conftest import running
 from training.bundle import Bundle
-from training.detectors import classifier, linear, novelty
+from training.detectors import autoencoder, classifier, linear, novelty
 from training.detectors.base import Detector
 from training.detectors.classifier import Labelled
 from training.many import train_many
@@ -132,10 +133,26 @@ def test_learns_nothing_from_nothing(feature_set: FeatureSet) -> None:
         novelty.fit(feature_set, np.ones((100, len(feature_set.names)), np.float32), seed=0)
 
 
-def test_an_untrained_detector_is_worse(feature_set: FeatureSet) -> None:
-    training, small = running(feature_set, 400, seed=0), running(feature_set, 300, seed=1, shift=8)
-    trained, start = (novelty.fit(feature_set, training, 0, trained=trained) for trained in (True, False))
-    assert (trained.score(small) > trained.limit).mean() > (start.score(small) > start.limit).mean()
+def curved(feature_set: FeatureSet, n: int, seed: int, broken: bool = False) -> Array:
+    """(n, features): pressure goes with the square of the flow, and both stay in their ranges where that is broken."""
+    rng = np.random.default_rng(seed)
+    load, noise = rng.uniform(-1, 1, n), 0.03 * rng.standard_normal((2, n))
+    pressure = np.where(load**2 > 0.5, load**2 - 0.5, load**2 + 0.5) if broken else load**2
+    values = running(feature_set, n, seed)
+    for channel, mean in (("flow", load + noise[0]), ("pressure", pressure + noise[1])):
+        for statistic in ("mean", "last"):
+            values[:, feature_set.position[f"{channel}__{statistic}"]] = 100 + mean
+    return values
+
+
+def test_a_trained_network_knows_what_no_line_can_say(feature_set: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autoencoder, "STEPS", (600, 600))
+    training, broken = curved(feature_set, 400, seed=0), curved(feature_set, 300, seed=1, broken=True)
+    both, truth = np.vstack([broken, curved(feature_set, 300, seed=2)]), np.arange(600) < 300
+    detectors = [novelty.fit(feature_set, training, 0, trained=trained) for trained in (True, False)]
+    detectors.append(linear.fit(feature_set, training, 0))
+    found, *others = (roc_auc_score(truth, detector.score(both)) for detector in detectors)
+    assert found > 0.1 + max(others)
 
 
 def test_labels_that_are_all_alike_are_refused(feature_set: FeatureSet) -> None:

@@ -109,10 +109,9 @@ def test_a_champion_that_costs_less_stays(feature_set: FeatureSet, tmp_path: Pat
     first = run(Plan("pump"), PLANT, Offline(feature_set, 300, truth), registry, tmp_path, faults=truth)
     muddled = Offline(feature_set, 300, truth)
     older = (muddled.table["event_timestamp"] <= pd.Timestamp(225 * STEP_MS, unit="ms", tz="UTC")).to_numpy()
-    muddle = np.random.default_rng(0).uniform(0, 2, (older.sum(), 3))
-    muddled.table.loc[older, [name for name in feature_set.names if name.endswith("__mean")]] *= muddle.astype(
-        np.float32
-    )
+    judged = [name for name in feature_set.names if name.endswith(("__mean", "__last", "__std"))]
+    muddle = np.random.default_rng(0).uniform(0, 2, (older.sum(), len(judged)))
+    muddled.table.loc[older, judged] *= muddle.astype(np.float32)
     second = run(Plan("pump", seed=1), PLANT, muddled, registry, tmp_path, faults=truth)
     assert "champion" in (second.objection or "")
     assert registry.champion("pump") == first.bundle.hash

@@ -1,0 +1,112 @@
+"""The aspects of a window that are judged: where each channel is, what it says last, and how much it moves.
+
+What lasts shows in the means, soonest and with the fewest false alarms. A spike, or a valve that begins to oscillate
+about its old place, does not: the last sample and the deviation are looked at as well, each with a limit of its own.
+The score of a window is that of its worst aspect, in units of the limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from features.errors import HeadraceError
+from features.schema import FeatureSet
+from training.detectors import limits
+from training.detectors.autoencoder import Dense
+from training.detectors.base import columns
+from training.detectors.chain import BLOCKS, Normal
+from training.scaler import Array, Scaler
+
+LIMIT = 1.0
+"""Of every score: it is measured in limits."""
+WHOLE = 0.9
+"""Samples of a window's fullest channel, relative to the usual number, below which it is not learned from: the first
+windows of a machine, and those around a gap, are wider spread than the rest."""
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """A statistic of all channels."""
+
+    statistic: str
+    share: float
+    """Part of the false alarms that it may cause."""
+    overlaps: bool
+    """Whether neighbouring windows tell it from the same samples."""
+
+
+MEAN = Aspect("mean", 0.98, overlaps=True)
+OTHERS = (Aspect("last", 0.01, overlaps=False), Aspect("std", 0.01, overlaps=True))
+"""They are there for what is unmistakable: one sample is noisier than a mean."""
+
+
+def inputs_of(feature_set: FeatureSet) -> tuple[str, ...]:
+    """Means of all channels, then the other aspects of all channels."""
+    return tuple(f"{channel}__{aspect.statistic}" for aspect in (MEAN, *OTHERS) for channel in feature_set.channels)
+
+
+class Aspects:
+    """Normal running of one machine or class, aspect by aspect."""
+
+    def __init__(self, name: str, feature_set: FeatureSet, values: Array, overlap: float) -> None:
+        """Of windows (n, features) in the order of time.
+
+        Args:
+            overlap: windows that share a sample (length / hop).
+
+        Raises:
+            HeadraceError: there are too few, or no channel moves in them.
+        """
+        rows = _whole(feature_set, values)[:, columns(feature_set, inputs_of(feature_set))]
+        self._overlap = overlap
+        self.mean, *self._others = (Normal(name, part) for part in np.split(rows, 1 + len(OTHERS), axis=1))
+        if not self.mean.scaler.live.any():
+            raise HeadraceError(f"training {name}: expected an input that moves, got constants in {len(rows)} rows")
+
+    @property
+    def name(self) -> str:
+        return self.mean.name
+
+    @property
+    def scaler(self) -> Scaler:
+        """Of all inputs."""
+        every = [normal.scaler for normal in (self.mean, *self._others)]
+        return Scaler(tuple(chain(*(one.centre for one in every))), tuple(chain(*(one.gain for one in every))))
+
+    def terms(self, aspect: Aspect) -> tuple[float, float]:
+        """How many neighbouring rows share samples, and the part of normal rows that may be above the limit."""
+        return self._overlap if aspect.overlaps else 1.0, aspect.share * limits.TAIL
+
+    def others(self) -> list[Dense]:
+        """All inputs to the whitened values of each aspect beside the mean that moves at all."""
+        return [
+            lifted(linear(normal, *self.terms(aspect)), number, 1 + len(OTHERS))
+            for number, (aspect, normal) in enumerate(zip(OTHERS, self._others, strict=True), 1)
+            if normal.scaler.live.any()
+        ]
+
+
+def linear(normal: Normal, overlap: float, tail: float) -> Dense:
+    """The whitening of the rows themselves: the errors of a model that expects nothing but the mean."""
+    (white,) = normal.whitenings([[_themselves] * (BLOCKS + 1)], normal.scaler.live, overlap, tail)
+    return white
+
+
+def lifted(layer: Dense, number: int, parts: int) -> Dense:
+    """The same for an input of so many parts, of which it looks at one."""
+    kernel = np.zeros((parts, *layer.kernel.shape), np.float32)
+    kernel[number] = layer.kernel
+    return Dense(kernel.reshape(-1, layer.kernel.shape[1]), layer.bias)
+
+
+def _whole(feature_set: FeatureSet, values: Array) -> Array:
+    """The rows whose windows are not much emptier than usual."""
+    fullest = values[:, columns(feature_set, tuple(f"{channel}__count" for channel in feature_set.channels))].max(1)
+    return values[fullest >= WHOLE * np.median(fullest)] if len(values) else values
+
+
+def _themselves(rows: Array) -> Array:
+    return rows
