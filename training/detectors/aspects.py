@@ -32,15 +32,15 @@ class Aspect:
     """A statistic of all channels."""
 
     statistic: str
-    share: float
-    """Part of the false alarms that it may cause."""
     overlaps: bool
     """Whether neighbouring windows tell it from the same samples."""
 
 
-MEAN = Aspect("mean", 0.98, overlaps=True)
-OTHERS = (Aspect("last", 0.01, overlaps=False), Aspect("std", 0.01, overlaps=True))
-"""They are there for what is unmistakable: one sample is noisier than a mean."""
+MEAN = Aspect("mean", overlaps=True)
+OTHERS = (Aspect("last", overlaps=False), Aspect("std", overlaps=True))
+SHARES = {"mean": 0.98, "last": 0.01, "std": 0.01}
+"""Part of the false alarms that each may cause. All but the mean are there for what is unmistakable: one sample is
+noisier than a mean."""
 
 
 def inputs_of(feature_set: FeatureSet) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class Aspects:
 
     def terms(self, aspect: Aspect) -> tuple[float, float]:
         """How many neighbouring rows share samples, and the part of normal rows that may be above the limit."""
-        return self._overlap if aspect.overlaps else 1.0, aspect.share * limits.TAIL
+        return self._overlap if aspect.overlaps else 1.0, SHARES[aspect.statistic] * limits.TAIL
 
     def others(self) -> list[Dense]:
         """All inputs to the whitened values of each aspect beside the mean that moves at all."""
