@@ -50,8 +50,8 @@ class Normal:
         """Of the rows (n, features) whose windows are not much emptier than usual."""
         counts = tuple(f"{channel}__count" for channel in feature_set.channels)
         fullest = values[:, columns(feature_set, counts)].max(1)
-        whole = values[fullest >= WHOLE * np.median(fullest)] if len(values) else values
-        return cls(name, whole[:, columns(feature_set, inputs)])
+        of_inputs = values[:, columns(feature_set, inputs)]
+        return cls(name, of_inputs[fullest >= WHOLE * np.median(fullest)] if len(values) else of_inputs)
 
     @property
     def pasts(self) -> list[Array]:
@@ -75,7 +75,7 @@ class Normal:
         found = []
         for model, (past, end) in zip(models, pairwise(self._ends), strict=False):
             errors = model(self.rows[:end])
-            found.append((errors - errors[:past].mean(0, dtype=np.float64))[past:, used])
+            found.append((errors[past:] - errors[:past].mean(0, dtype=np.float64))[:, used])
         return found
 
     def limit(self, q: int, overlap: float) -> float:
