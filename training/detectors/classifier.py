@@ -98,10 +98,11 @@ def _train(data: Labelled, seed: int) -> tuple[Scaler, Any, dict[str, Array]]:
     old, new = data.take(~newest), data.take(newest)
     stop = old.both and new.both
     scaler = Scaler.fit(data.values)
-    model = _network(data.values.shape[1], seed)
-    model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
-    early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     part = old if stop else data
+    with runtime.spread(len(part.labels), BATCH):
+        model = _network(data.values.shape[1], seed)
+        model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
+    early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     history = model.fit(
         scaler(part.values),
         part.labels.astype(np.float32),
