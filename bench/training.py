@@ -1,8 +1,9 @@
 """`headrace train` at scale: a million windows of a thousand machines, from Feast to a promoted bundle.
 
-`python -m bench.training [--machines N] [--windows N] [--own]` fills an offline store as the sink does, runs the
-command in a process of its own, shows its progress with the seconds, and prints one JSON object last: wall and CPU
-seconds, and the highest resident size, as Linux counts it (`VmHWM`). Ends by itself, after `LIMIT_S` at the latest.
+`python -m bench.training [--machines N] [--windows N] [--what class|machine|labels]` fills an offline store as the
+sink does, runs the command in a process of its own, shows its progress with the seconds, and prints one JSON object
+last: wall and CPU seconds, and the highest resident size, as Linux counts it (`VmHWM`). Ends by itself, after
+`LIMIT_S` at the latest.
 """
 
 from __future__ import annotations
@@ -37,17 +38,19 @@ START_MS = 1_767_225_600_000  # 2026-01-01
 WINDOW_MS = 60_000
 APPENDED = 100_000
 """Rows of one append."""
+FAULTS, FAULT_WINDOWS, SHIFT = 60, 30, 15
+"""With labels: machines that fail once, for so many windows, in which their first channel is so much higher."""
 LIMIT_S = 1_800.0
 POLL_S = 0.1
 GOAL_S, GOAL_MB = 600.0, 4_000.0
 """What a million windows of a thousand machines may take."""
 
 
-def run(folder: Path, machines: int, windows: int, *, own: bool = False) -> dict[str, Any]:
+def run(folder: Path, machines: int, windows: int, what: str) -> dict[str, Any]:
     """Fill, train, measure.
 
     Args:
-        own: a bundle for the first machine alone, not one for the class.
+        what: `class`: novelty, one bundle for all; `machine`: one for the first machine alone; `labels`: a classifier.
 
     Raises:
         BenchError: the command failed, or did not end in time.
@@ -57,17 +60,17 @@ def run(folder: Path, machines: int, windows: int, *, own: bool = False) -> dict
     with EmbeddedRedis(folder / "redis") as redis:
         began = time.monotonic()
         Store.open(plant, folder, redis.url).apply()
-        for rows in windows_of(FeatureSet.of(plant, CLASS), machines, windows):
+        for rows in windows_of(FeatureSet.of(plant, CLASS), machines, windows, faults=what == "labels"):
             delta.append(table_path(folder, FeatureSet.of(plant, CLASS)), rows)
         filled_s = time.monotonic() - began
         calibration_s = calibrate()
-        wall_s, used = train(folder, redis.url, ["--machine", machine_id(0)] if own else [])
-    champion = Registry(folder / "registry").champion(f"{CLASS}/{machine_id(0)}" if own else CLASS)
+        wall_s, used = train(folder, redis.url, options(folder, what, windows))
+    champion = Registry(folder / "registry").champion(f"{CLASS}/{machine_id(0)}" if what == "machine" else CLASS)
     return {
         "rows": machines * windows,
         "machines": machines,
         "features": len(FeatureSet.of(plant, CLASS).names),
-        "own": own,
+        "what": what,
         "wall_s": round(wall_s, 1),
         "cpu_s": round(used.cpu_s, 1),
         "peak_rss_mb": round(used.peak_rss_mb),
@@ -76,6 +79,26 @@ def run(folder: Path, machines: int, windows: int, *, own: bool = False) -> dict
         "filled_s": round(filled_s, 1),
         "calibration_s": calibration_s,
     }
+
+
+def options(folder: Path, what: str, windows: int) -> list[str]:
+    """Of the command, for what is to be trained."""
+    if what != "labels":
+        return ["--machine", machine_id(0)] if what == "machine" else []
+    truth = [
+        {"machine_id": machine_id(i), "kind": "machine_fault", "fault": "wear"}
+        | {"onset_ms": START_MS + first * WINDOW_MS, "end_ms": START_MS + (first + FAULT_WINDOWS) * WINDOW_MS}
+        for i, first in enumerate(fault_begins(windows))
+    ]
+    path = folder / "truth.jsonl"
+    path.write_text("".join(json.dumps(fault) + "\n" for fault in truth), encoding="utf-8")
+    return ["--labels", str(path)]
+
+
+def fault_begins(windows: int) -> list[int]:
+    """The window before the fault of each of the first machines."""
+    found: list[int] = np.linspace(0.1 * windows, 0.9 * windows, FAULTS).astype(int).tolist()
+    return found
 
 
 def train(folder: Path, redis_url: str, options: list[str]) -> tuple[float, Usage]:
@@ -105,8 +128,8 @@ def _show(log: Path, shown: int, at_s: float) -> int:
     return len(lines)
 
 
-def windows_of(features: FeatureSet, machines: int, windows: int) -> Iterator[pa.Table]:
-    """Normal running of a fleet: all machines' windows, minute by minute, in the sizes of large appends."""
+def windows_of(features: FeatureSet, machines: int, windows: int, *, faults: bool) -> Iterator[pa.Table]:
+    """A fleet's running: all machines' windows, minute by minute, in the sizes of large appends."""
     random = np.random.default_rng(1)
     at_once = max(1, APPENDED // machines)
     offset = random.normal(0, 1, (1, machines, CHANNELS))
@@ -115,6 +138,10 @@ def windows_of(features: FeatureSet, machines: int, windows: int) -> Iterator[pa
         count = min(at_once, windows - first)
         end = np.repeat(START_MS + (first + 1 + np.arange(count)) * WINDOW_MS, machines)
         number = np.arange(len(end)) + first * machines
+        values = _values(random, features, offset, count)
+        for machine, begins in enumerate(fault_begins(windows) if faults else ()):
+            during = slice(max(begins - first, 0), max(begins + FAULT_WINDOWS - first, 0))
+            values[during, machine, features.position["c0__mean"]] += SHIFT
         yield rows_from_arrays(
             features,
             machine_ids=ids * count,
@@ -124,7 +151,7 @@ def windows_of(features: FeatureSet, machines: int, windows: int) -> Iterator[pa
             first_offset=number,
             last_offset=number,
             partition=0,
-            values=_values(random, features, offset, count).reshape(len(end), -1),
+            values=values.reshape(len(end), -1),
         )
 
 
@@ -168,10 +195,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", type=int, default=1_000)
     parser.add_argument("--windows", type=int, default=1_000, help="of each machine (%(default)s)")
-    parser.add_argument("--own", action="store_true", help="train a bundle for the first machine alone")
+    parser.add_argument("--what", choices=("class", "machine", "labels"), default="class")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(run(Path(folder), given.machines, given.windows, own=given.own)))
+        print(json.dumps(run(Path(folder), given.machines, given.windows, given.what)))
 
 
 if __name__ == "__main__":

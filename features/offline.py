@@ -186,19 +186,8 @@ def _join_view(
     cutoff = known_by_then and len(times) > 1
     history = _history(known, machines, key, times)
     row = history.newest_visible(codes, at_us, ttl_us, known_by_then=cutoff)
-    within, row = _within(history.event, row)
+    within, row = history.within(row)  # it looked back as far as rows may be old; features are read where it found one
     return _take(table.scanner(features, filter=where & _between(times[0], *within)), row)
-
-
-def _within(event: NDArray[np.int64], row: NDArray[np.int64]) -> tuple[tuple[int, int], NDArray[np.int64]]:
-    """First and last event time of the rows that are wanted (-1: none), and the rows' places among those between.
-
-    The join looks back as far as a row may be old; features are read only where one was found.
-    """
-    wanted = event[row[row >= 0]]
-    first, last = int(wanted.min(initial=np.iinfo(np.int64).max)), int(wanted.max(initial=0))
-    place = np.cumsum((event >= first) & (event <= last)) - 1
-    return (first, last), np.where(row >= 0, place[row], -1) if len(place) else row
 
 
 def _take(rows: pads.Scanner, index: NDArray[np.int64]) -> pa.Table:
