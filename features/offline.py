@@ -162,7 +162,9 @@ class ArrowJob(RetrievalJob):  # type: ignore[misc] # Feast has no types
         return self._read()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:  # noqa: ARG002 - Feast's signature
-        return self._read().to_pandas()
+        found = self._read().to_pandas()
+        pa.default_memory_pool().release_unused()  # it would keep what a large read took
+        return found
 
 
 def _features_of(view: FeatureView, refs: Sequence[str]) -> list[str]:

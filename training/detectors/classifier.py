@@ -26,8 +26,6 @@ EPOCHS_BLIND = 20
 """Epochs where there is no later data with both labels to stop by."""
 MOST_STEPS = 40_000
 """Of one training, at least one epoch: so many rows need fewer passes."""
-AT_ONCE = 16
-"""Steps that TensorFlow makes without coming back to Python; they are the same steps."""
 PATIENCE = 6
 RATE = 2e-3
 VALIDATION = 0.2
@@ -106,7 +104,7 @@ def _train(data: Labelled, seed: int) -> tuple[Scaler, Any, dict[str, Array]]:
     part = old if stop else data
     with runtime.spread(len(part.labels), BATCH):
         model = _network(data.values.shape[1], seed)
-        model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy", steps_per_execution=AT_ONCE)
+        model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
     early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     history = model.fit(
         scaler(part.values),
