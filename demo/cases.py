@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 
-import numpy as np
-
-from features.schema import FeatureSet
 from streams.records import AnomalyEvent
-from training.explain import Explainer, shares
 
 GAP_WINDOWS = 5
 """Quiet windows that end a case."""
@@ -65,15 +62,13 @@ class Cases:
         return case
 
 
-def leading_channels(
-    events: Iterable[AnomalyEvent], feature_set: FeatureSet, explain: Explainer, inputs: tuple[str, ...]
-) -> list[tuple[str, float]]:
-    """Channels by their part in the raised score, largest first."""
-    values = np.array([[np.nan if v is None else v for v in event.features] for event in events], np.float32)
+def leading_channel(events: Sequence[AnomalyEvent]) -> tuple[str, float]:
+    """The channel with the largest part in what raised the scores, and that part: the mean over the events."""
     parts: dict[str, float] = defaultdict(float)
-    for name, part in zip(inputs, shares(explain(values)).mean(axis=0).tolist(), strict=True):
-        parts[feature_set.channel_of(name)] += part
-    return sorted(parts.items(), key=lambda item: -item[1])
+    for event in events:
+        for channel, part in event.attributions.items():
+            parts[channel] += part / len(events)
+    return max(parts.items(), key=itemgetter(1), default=("nothing that moved in training", 0.0))
 
 
 def clock(ms: int) -> str:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from rich import box
 from rich.table import Table
 
 from demo import pictures
-from demo.cases import Case, Cases, clock, found, leading_channels
+from demo.cases import Case, Cases, clock, found, leading_channel
 from demo.examples import run_examples
 from demo.narrator import Narrator
 from demo.site import Site, site
@@ -91,7 +90,6 @@ class Demo:
         self._truth = {t.machine_id: t for t in chosen.truth(START_MS, self.learn_s + self.watch_s)}
         self._learned = threading.Event()
         self._waiting = threading.Event()
-        self._explain: dict[str, Any] = {}
 
     def run(self) -> Figures:
         """Healthy hours, training, then the faults; returns the figures."""
@@ -135,7 +133,6 @@ class Demo:
             feature_set = FeatureSet.of(self.plant, class_name)
             self.site.registry.promote(outcome.bundle.scope, outcome.bundle.hash, feature_set=feature_set)
         self.outcomes[class_name] = outcome
-        self._explain[class_name] = outcome.bundle.explainer()
         self.say(f"{class_name}: bundle {outcome.bundle.hash[:12]} is champion")
 
     def _watch(self, producing: threading.Thread) -> None:
@@ -159,15 +156,10 @@ class Demo:
 
     def _sentence(self, case: Case) -> str:
         place = self.plant.machine(case.machine_id).place
-        channel, part = self._leading(case)[0]
+        channel, part = leading_channel(case.events)
         where = f"{case.machine_class} {case.machine_id} ({place.area}, {place.line})"
         how = f"{case.peak:.1f} times the limit in {case.windows} windows, {part:.0%} of it from there"
         return f"[bold]{where}[/bold]: {channel} since {clock(case.since_ms)}, {how}"
-
-    def _leading(self, case: Case) -> list[tuple[str, float]]:
-        bundle = self.outcomes[case.machine_class].bundle
-        feature_set = FeatureSet.of(self.plant, case.machine_class)
-        return leading_channels(case.events[:20], feature_set, self._explain[case.machine_class], bundle.card.inputs)
 
     def _conclude(self) -> None:
         onset = {machine_id: truth.onset_ms for machine_id, truth in self._truth.items()}
@@ -207,7 +199,7 @@ class Demo:
             row = [machine_id, truth.fault.replace("_", " "), clock(truth.onset_ms)]
             if mine:
                 case = max(mine, key=lambda case: case.windows)
-                channel, part = self._leading(case)[0]
+                channel, part = leading_channel(case.events)
                 after = f"{(first[machine_id] - truth.onset_ms) / 60_000:.0f} min"
                 row += [after, f"{channel} {part:.0%}", f"{case.peak:.0f}×"]
             else:

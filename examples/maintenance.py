@@ -29,7 +29,8 @@ def updated(order: Event | None, event: Event, gap_ms: float) -> Event:
     if order is None or event["window_start_ms"] > order["until_ms"] + gap_ms:
         order = {"work_order": event["event_id"], "since_ms": event["window_start_ms"], "windows": 0, "peak": 0.0}
     until, peak = event["window_end_ms"], max(order["peak"], event["score"] / event["threshold"])
-    order = order | {"until_ms": until, "windows": order["windows"] + 1, "peak": peak}
+    leading = next(iter(event.get("attributions", ())), None)  # the largest part of what raised the score comes first
+    order = order | {"until_ms": until, "windows": order["windows"] + 1, "peak": peak, "channel": leading}
     return order | {name: event[name] for name in ("event_id", "machine_id", "machine_class")}
 
 
@@ -86,7 +87,8 @@ def main() -> None:
             print(json.dumps(order), file=journal, flush=True)
             if order["windows"] == 1:
                 summary["opened"] += 1
-                print(f"new work order {order['work_order']}: look at {order['machine_class']} {order['machine_id']}")
+                where = f"{order['machine_class']} {order['machine_id']}, first at its {order['channel']}"
+                print(f"new work order {order['work_order']}: look at {where}")
     consumer.close()
     print(json.dumps(summary | {"machines": len(orders)}))
 

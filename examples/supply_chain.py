@@ -36,22 +36,22 @@ PARTS = {
     ("motor", "vibration"): Part("motor bearing set", 14),
     ("motor", "winding_temperature"): Part("stator winding", 45),
 }
-"""What a machine class may need where a channel is abnormal; yours comes from the plant's own list of parts."""
+"""What a machine class may need where a channel is to blame; yours comes from the plant's own list of parts."""
 
 
 def needed(events: Iterable[Event], at_least: int) -> list[dict[str, Any]]:
-    """One row per part, the one that takes longest first; a machine counts from `at_least` anomalous windows on.
+    """One row per part, the one that takes longest first.
 
-    An event says which channels took part in the judgement, not which is to blame: their parts are candidates.
+    A part is needed where its channel raised the score most in `at_least` windows of a machine.
     """
-    by_machine: dict[str, list[Event]] = defaultdict(list)
+    led: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for event in {event["event_id"]: event for event in events}.values():
-        by_machine[event["machine_id"]].append(event)
+        channel = next(iter(event.get("attributions", ())), "")  # the largest part of what raised the score comes first
+        led[event["machine_id"], event["machine_class"], channel].append(event["window_start_ms"])
     wanted: dict[Part, dict[str, int]] = defaultdict(dict)
-    for machine_id, own in by_machine.items():
-        keys = {(event["machine_class"], channel) for event in own for channel in event["channels_seen"]}
-        for key in keys & PARTS.keys() if len(own) >= at_least else ():
-            wanted[PARTS[key]][machine_id] = min(event["window_start_ms"] for event in own)
+    for (machine_id, *key), since_ms in led.items():
+        if len(since_ms) >= at_least and tuple(key) in PARTS:
+            wanted[PARTS[tuple(key)]][machine_id] = min(since_ms)
     return [row(part, wanted[part]) for part in sorted(wanted, key=lambda part: (-part.lead_days, part.name))]
 
 

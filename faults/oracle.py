@@ -13,11 +13,13 @@ from faults.site import Site
 from faults.works import FLOW_LIMIT, flow_over
 from features.plant import Plant
 from features.samples import Rows
+from features.schema import FeatureSet
 from features.state import ClassState
 from streams.batch import Partition, RecordBatch
 from streams.decode import Decoder
 from streams.partition import PartitionState
 from training.bundle import Bundle
+from training.explain import attributions
 
 
 class Answer(NamedTuple):
@@ -76,15 +78,15 @@ def _row_keys(plant: Plant, class_name: str, partition: int, rows: Rows) -> Iter
 
 def events_of(plant: Plant, given: Answer, bundle: Bundle, since_ms: int = 0) -> set[tuple[Any, ...]]:
     """The events that a bundle makes of the windows of its class that end at a time or later."""
-    found, scorer = set(), bundle.scorer()
+    found, card, scorer, explain = set(), bundle.card, bundle.scorer(), bundle.explainer()
     for name, number, rows in given.rows:
-        if name == bundle.card.machine_class and len(rows.machine):
+        if name == card.machine_class and len(rows.machine):
             scores = scorer(rows.values)
-            for i in np.flatnonzero((scores > bundle.card.threshold) & (rows.end_ms >= since_ms)).tolist():
-                where = (number, int(rows.first_offset[i]), int(rows.last_offset[i]))
-                found.add(
-                    (plant.machines[rows.machine[i]].id, int(rows.end_ms[i]), float(scores[i]), bundle.hash, *where)
-                )
+            parts = attributions(FeatureSet.of(plant, name), card.inputs, explain(rows.values))
+            for i in np.flatnonzero((scores > card.threshold) & (rows.end_ms >= since_ms)).tolist():
+                machine, where = plant.machines[rows.machine[i]].id, (number, int(rows.first_offset[i]))
+                what = (float(scores[i]), tuple(parts[i].items()), bundle.hash)
+                found.add((machine, int(rows.end_ms[i]), *what, *where, int(rows.last_offset[i])))
     return found
 
 

@@ -61,7 +61,11 @@ def read_events(plant: Plant, bootstrap: str) -> list[Key]:
     """The anomaly events, as `events_of` has them."""
     events = [AnomalyEvent.decode(record.value()) for record in committed_records(bootstrap, plant.topics.events)]
     return [
-        (e.machine_id, e.window_end_ms, e.score, e.bundle, e.partition, e.first_offset, e.last_offset) for e in events
+        (
+            *(e.machine_id, e.window_end_ms, e.score, tuple(e.attributions.items())),
+            *(e.bundle, e.partition, e.first_offset, e.last_offset),
+        )
+        for e in events
     ]
 
 

@@ -48,6 +48,16 @@ class History(msgspec.Struct, frozen=True):
             visible &= self.event[row] >= at - ttl
         return np.where(visible, row, -1)
 
+    def within(self, row: Ints) -> tuple[tuple[int, int], Ints]:
+        """First and last event time of the rows with these indices (-1: none), and their indices among those between.
+
+        Where there are none, the first time is later than the last.
+        """
+        wanted = self.event[row[row >= 0]]
+        first, last = int(wanted.min(initial=np.iinfo(np.int64).max)), int(wanted.max(initial=0))
+        place = np.cumsum((self.event >= first) & (self.event <= last)) - 1
+        return (first, last), np.where(row >= 0, place[row], -1) if len(place) else row
+
 
 def _running_best(machine: Ints, seen_from: Ints, age: Ints, asked_machine: Ints, asked_at: Ints) -> Ints:
     """Highest age of the rows that come before each question; -1 before all rows.

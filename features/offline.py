@@ -162,7 +162,9 @@ class ArrowJob(RetrievalJob):  # type: ignore[misc] # Feast has no types
         return self._read()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:  # noqa: ARG002 - Feast's signature
-        return self._read().to_pandas()
+        found = self._read().to_pandas()
+        pa.default_memory_pool().release_unused()  # it would keep what a large read took
+        return found
 
 
 def _features_of(view: FeatureView, refs: Sequence[str]) -> list[str]:
@@ -184,8 +186,10 @@ def _join_view(
     known = table.to_table([key, *times], filter=where)
     codes = _codes(asked.column(asked_key), machines)
     cutoff = known_by_then and len(times) > 1
-    row = _history(known, machines, key, times).newest_visible(codes, at_us, ttl_us, known_by_then=cutoff)
-    return _take(table.scanner(features, filter=where), row)
+    history = _history(known, machines, key, times)
+    row = history.newest_visible(codes, at_us, ttl_us, known_by_then=cutoff)
+    within, row = history.within(row)  # it looked back as far as rows may be old; features are read where it found one
+    return _take(table.scanner(features, filter=where & _between(times[0], *within)), row)
 
 
 def _take(rows: pads.Scanner, index: NDArray[np.int64]) -> pa.Table:

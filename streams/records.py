@@ -93,6 +93,9 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
     """θ of the bundle."""
     channels_seen: list[str]
     """Channels with at least one usable sample in the window."""
+    attributions: dict[str, float] = {}
+    """Channels (and cross features) that raise the score, and the part of each in what was raised; largest first.
+    Empty in events that were written before there were any."""
     features: list[float | None]
     """The feature vector in the order of the feature set; null where there is no value."""
     feature_set: str

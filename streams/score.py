@@ -16,6 +16,7 @@ from features.schema import FeatureSet
 from streams.batch import Output, Windows
 from streams.records import AnomalyEvent, event_id
 from training.bundle import Bundle
+from training.explain import Explainer, attributions
 from training.registry import Promotion, Registry, Stamp
 from training.scoring import Scorer
 
@@ -23,31 +24,47 @@ log = logging.getLogger(__name__)
 RULE = "anomaly"
 
 
+class Ready(NamedTuple):
+    """A bundle that has been verified and compiled."""
+
+    bundle: Bundle
+    score: Scorer
+    explain: Explainer
+
+
 class Judged(NamedTuple):
     """Scores of some windows and what gave them."""
 
-    bundle: Bundle
+    by: Ready
     which: Ints
     """(k,) rows that this bundle scored."""
     score: NDArray[np.float32]
     """(k,)"""
 
 
+class Finding(NamedTuple):
+    """A window above the threshold."""
+
+    row: int
+    score: float
+    attributions: dict[str, float]
+
+
 class Scoring:
     """Holds the champions in memory and follows the registry.
 
-    A promotion whose bundle is missing, changed, of another format, scope or feature set, or no model that scores, is
-    refused: loudly, and as if it had never been made, so that it makes no difference whether a worker was running or
-    starting. What has been verified once is held by its content; what becomes of its files then does not matter. An
-    error after that, while scoring, has nothing to do with the bundle: it ends the worker, and nothing uncommitted is
-    seen. To go on without the score would lose events, and nobody could tell which.
+    A promotion whose bundle is missing, changed, of another format, scope or feature set, or no model that scores and
+    can be explained, is refused: loudly, and as if it had never been made, so that it makes no difference whether a
+    worker was running or starting. What has been verified once is held by its content; what becomes of its files then
+    does not matter. An error after that, while scoring, has nothing to do with the bundle: it ends the worker, and
+    nothing uncommitted is seen. To go on without the score would lose events, and nobody could tell which.
     """
 
     def __init__(self, plant: Plant, registry: Path) -> None:
         self._plant, self._registry = plant, Registry(registry)
         self._stamp: Stamp = ()
         self._champions: dict[str, list[Promotion]] = {}
-        self._ready: dict[tuple[str, str], tuple[Bundle, Scorer]] = {}
+        self._ready: dict[tuple[str, str], Ready] = {}
         """By scope and hash."""
         self._refused: dict[tuple[str, str], Stamp] = {}
         """By scope and hash: what the bundle looked like."""
@@ -108,7 +125,7 @@ class Scoring:
         looked = self._registry.stamp(bundle_hash)  # before it is read: a change from here on is seen as one
         try:
             bundle = self._registry.get_for(scope, bundle_hash, self._feature_sets[scope.partition("/")[0]])
-            self._ready[key] = bundle, bundle.scorer()
+            self._ready[key] = Ready(bundle, bundle.scorer(), bundle.explainer())
         except HeadraceError as error:
             self._refused[key] = looked
             log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
@@ -145,17 +162,22 @@ class Scoring:
         term = np.searchsorted(since, rows.end_ms[which], "right") - 1
         judged = []
         for i in np.unique(term[term >= 0]).tolist():
-            bundle, scorer = self._ready[scope, history[i].bundle_hash]
+            ready = self._ready[scope, history[i].bundle_hash]
             mine = which[term == i]
-            judged.append(Judged(bundle, mine, scorer(rows.values[mine])))
+            judged.append(Judged(ready, mine, ready.score(rows.values[mine])))
         return judged
 
     def _events(self, part: Windows, judged: Judged, topic: str) -> list[Output]:
-        over = np.flatnonzero(judged.score > judged.bundle.card.threshold)
-        return [self._event(part, judged, int(judged.which[i]), float(judged.score[i]), topic) for i in over.tolist()]
+        """Of the windows above the threshold, which alone are explained."""
+        card, feature_set = judged.by.bundle.card, self._feature_sets[part.class_name]
+        over = judged.score > card.threshold
+        which, scores = judged.which[over], judged.score[over]
+        parts = attributions(feature_set, card.inputs, judged.by.explain(part.rows.values[which]))
+        found = map(Finding, which.tolist(), scores.tolist(), parts)
+        return [self._event(part, judged.by.bundle, finding, topic) for finding in found]
 
-    def _event(self, part: Windows, judged: Judged, i: int, score: float, topic: str) -> Output:
-        rows, feature_set = part.rows, self._feature_sets[part.class_name]
+    def _event(self, part: Windows, bundle: Bundle, finding: Finding, topic: str) -> Output:
+        rows, feature_set, i = part.rows, self._feature_sets[part.class_name], finding.row
         machine_id, values = self._ids[int(rows.machine[i])], rows.values[i]
         event = AnomalyEvent(
             event_id=event_id(machine_id, RULE, int(rows.end_ms[i])),
@@ -163,12 +185,13 @@ class Scoring:
             machine_class=part.class_name,
             window_start_ms=int(rows.start_ms[i]),
             window_end_ms=int(rows.end_ms[i]),
-            score=score,
-            threshold=judged.bundle.card.threshold,
+            score=finding.score,
+            threshold=bundle.card.threshold,
             channels_seen=[c for c in feature_set.channels if values[feature_set.position[f"{c}__count"]] > 0],
+            attributions=finding.attributions,
             features=[None if np.isnan(value) else value for value in values.tolist()],
             feature_set=feature_set.version,
-            bundle=judged.bundle.hash,
+            bundle=bundle.hash,
             topic=part.partition.topic,
             partition=part.partition.number,
             first_offset=int(rows.first_offset[i]),

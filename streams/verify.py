@@ -1,4 +1,4 @@
-"""Was an anomaly event right? Its score again, from the offline store and the registry."""
+"""Was an anomaly event right? Its score and what raised it again, from the offline store and the registry."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from features.schema import FeatureSet
 from features.store import Store
 from streams.reading import committed_records
 from streams.records import AnomalyEvent
+from training.explain import attributions
 from training.registry import Registry
 
 
@@ -24,11 +25,19 @@ class Verdict(NamedTuple):
     """From the offline features and the bundle that the event names."""
     differing: list[str]
     """Features whose float32 bits differ between the event and the offline store."""
+    attributions: dict[str, float]
+    """What raises that score, recomputed."""
+
+    @property
+    def explained(self) -> bool:
+        """The event says what raises its score as it was recomputed, or comes from before events said so."""
+        carried = self.event.attributions
+        return not carried or list(carried.items()) == list(self.attributions.items())
 
     @property
     def holds(self) -> bool:
         """Bit for bit."""
-        return self.score == self.event.score and not self.differing
+        return self.score == self.event.score and not self.differing and self.explained
 
 
 def find_event(plant: Plant, bootstrap: str, beginning: str) -> AnomalyEvent:
@@ -67,5 +76,7 @@ def verify(event: AnomalyEvent, plant: Plant, store: Store, registry: Registry) 
     values = stored[list(features.names)].to_numpy(np.float32)
     carried = np.array([np.nan if value is None else value for value in event.features], np.float32)
     same = (values[0] == carried) | (np.isnan(values[0]) & np.isnan(carried))
-    score = registry.get(event.bundle).scorer()(values)
-    return Verdict(event, float(score[0]), [n for n, ok in zip(features.names, same, strict=True) if not ok])
+    bundle = registry.get(event.bundle)
+    (score,) = bundle.scorer()(values).tolist()
+    (parts,) = attributions(features, bundle.card.inputs, bundle.explainer()(values))
+    return Verdict(event, score, [n for n, ok in zip(features.names, same, strict=True) if not ok], parts)

@@ -11,7 +11,7 @@ the manifest alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ from training.scaler import Scaler
 from training.scoring import Scorer
 
 T = TypeVar("T")
+F = TypeVar("F", Scorer, Explainer)
 
 FORMAT = 1
 FILES = {"model.keras", "bundle.json", "manifest.json"}
@@ -155,27 +156,36 @@ class Bundle:
     def scorer(self) -> Scorer:
         """A new compiled scorer: (n, features of the set) float32 to (n,) float32. Imports TensorFlow.
 
-        It has scored a window of missing values before it is given away: as it computes one shape without branches, a
-        model that cannot score fails here and not in the middle of the work.
-
         Raises:
             BundleError: the model cannot be opened, or cannot score.
         """
+        return self._tried(Scorer, "scores", "a score")
+
+    def explainer(self) -> Explainer:
+        """A new compiled explainer: (n, features of the set) to (n, inputs), what each input adds to the score.
+
+        Raises:
+            BundleError: the model cannot be opened, or its scores cannot be explained.
+        """
+        return self._tried(Explainer, "explains its scores", "an explanation")
+
+    def _tried(self, kind: Callable[[Any, Scaler, Sequence[int]], F], does: str, result: str) -> F:
+        """What a model can do, after it has done so with a window of missing values.
+
+        As it computes one shape without branches, a model that cannot do it fails here and not in the middle of the
+        work.
+        """
         try:
-            scorer = Scorer(self._model, self.card.scaler, self._columns)
-            (score,) = scorer(np.full((1, len(self.card.features)), np.nan, np.float32)).tolist()
+            made = kind(self._model, self.card.scaler, self._columns)
+            found = made(np.full((1, len(self.card.features)), np.nan, np.float32)).ravel()
         except BundleError:
             raise
         except Exception as error:  # TensorFlow has no one base for what it finds wrong with a model
-            found = archive.first_line(error)
-            raise BundleError(f"bundle {self.hash[:12]}: expected a model that scores, got {found}") from error
-        if not np.isfinite(score):
-            raise BundleError(f"bundle {self.hash[:12]}: expected a score of a window without values, got {score}")
-        return scorer
-
-    def explainer(self) -> Explainer:
-        """(n, features of the set) to (n, inputs): what each input adds to the score."""
-        return Explainer(self._model, self.card.scaler, self._columns)
+            line = archive.first_line(error)
+            raise BundleError(f"bundle {self.hash[:12]}: expected a model that {does}, got {line}") from error
+        if not np.isfinite(found).all():
+            raise BundleError(f"bundle {self.hash[:12]}: expected {result} of a window without values, got {found[0]}")
+        return made
 
     @cached_property
     def _model(self) -> Any:

@@ -109,7 +109,8 @@ def train(
     plan = Plan(
         _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote
     )
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("opening the store", total=None)
         outcome = run(
             plan,
@@ -118,7 +119,7 @@ def train(
             Registry(folder / "registry"),
             folder / "reports",
             faults=truth.read(labels) if labels else (),
-            say=lambda text: progress.update(task, description=text),
+            say=lambda text: progress.update(task, description=text) if console.is_terminal else _say(text),
         )
     console.print(_metrics_table(outcome.metrics))
     bundle = outcome.bundle

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from features.errors import HeadraceError
@@ -17,6 +20,11 @@ from training import labels
 from training.labels import Fault, Labels
 from training.scaler import Array
 
+AT_ONCE = 200_000
+"""Windows read in one join: enough that looking at all keys of the join's reach again is a small part of it."""
+IN_MEMORY = 1 << 30
+"""Bytes of values from which on they are kept in a file, in the folder for temporary ones (`TMPDIR`)."""
+
 
 class OfflineFeatures(Protocol):
     """What training needs of `features.store.Store`."""
@@ -25,7 +33,8 @@ class OfflineFeatures(Protocol):
         self, class_name: str, start: datetime | None, end: datetime | None, machine_ids: Iterable[str] | None
     ) -> Any: ...
 
-    def historical(self, class_name: str, entities: Any, *, known_by_then: bool) -> Any: ...
+    def historical(self, class_name: str, entities: Any, *, known_by_then: bool) -> Any:
+        """One row for each of the entities, in their order."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +54,22 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.end_ms)
 
-    def take(self, rows: NDArray[np.bool_]) -> Dataset:
+    def take(self, rows: NDArray[np.bool_] | slice) -> Dataset:
+        """Some of the windows; a slice or all of them without a copy."""
+        if not isinstance(rows, slice) and rows.all():
+            return self
         return Dataset(
             self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows]
         )
 
-    @property
+    @cached_property
+    def by_machine(self) -> dict[str, NDArray[np.int64]]:
+        """Rows of each machine in the order of time, machines by name."""
+        codes, names = pd.factorize(self.machine_ids, sort=True)
+        rows = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+        return dict(zip(names.tolist(), rows, strict=False))
+
+    @cached_property
     def faulty(self) -> NDArray[np.bool_]:
         """(n,) True where the machine was faulty."""
         found: NDArray[np.bool_] = self.labels == labels.FAULTY
@@ -74,7 +93,8 @@ class Dataset:
     def split(self, newest: float) -> tuple[Dataset, Dataset]:
         """Older and newest windows, cut at one time for all machines, so that nothing is learned from later."""
         cut = np.quantile(self.end_ms, 1 - newest, method="lower")
-        return self.take(self.end_ms <= cut), self.take(self.end_ms > cut)
+        older = int(np.searchsorted(self.end_ms, cut, "right"))
+        return self.take(slice(older)), self.take(slice(older, None))
 
 
 def load(
@@ -86,8 +106,11 @@ def load(
     end: datetime | None = None,
     machine_ids: Sequence[str] | None = None,
     faults: Sequence[Fault] = (),
+    say: Callable[[str], None] = lambda _: None,
 ) -> Dataset:
     """Windows that end in [start, end), by a point-in-time join; late backfills count too.
+
+    Memory is that of the values, and of `AT_ONCE` windows while they are read; values beyond `IN_MEMORY` are in a file.
 
     Raises:
         HeadraceError: there are none.
@@ -98,14 +121,26 @@ def load(
         raise HeadraceError(
             f"training: expected windows of {name} in the offline store, got none from {start} to {end}"
         )
-    table = store.historical(name, entities, known_by_then=False)
-    table = table.sort_values(["event_timestamp", "machine_id"], kind="stable")
-    machines = table["machine_id"].to_numpy(object)
-    end_ms = table["event_timestamp"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
-    values = table[list(feature_set.names)].to_numpy(np.float32)
+    entities = entities.sort_values(["event_timestamp", "machine_id"], kind="stable")
+    machines = entities["machine_id"].to_numpy(object)
+    end_ms = entities["event_timestamp"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
+    values = _matrix(len(entities), len(feature_set.names))
+    for first in range(0, len(entities), AT_ONCE):
+        say(f"reading the windows of {name}: {first:,} of {len(entities):,}, of {len(set(machines)):,} machines")
+        some = slice(first, first + AT_ONCE)
+        found = store.historical(name, entities.iloc[some], known_by_then=False)
+        values[some] = found[list(feature_set.names)].to_numpy(np.float32)
     return Dataset(
         feature_set, machines, end_ms, values, labels.label(machines, end_ms, faults, _length_ms(machine_class))
     )
+
+
+def _matrix(rows: int, columns: int) -> Array:
+    """Room for values: in memory, or in a nameless file, of which the system holds in memory what there is room for."""
+    if 4 * rows * columns <= IN_MEMORY:
+        return np.empty((rows, columns), np.float32)
+    with TemporaryFile() as file:
+        return np.asarray(np.memmap(file, np.float32, "w+", shape=(rows, columns)))
 
 
 def _length_ms(machine_class: MachineClass) -> int:

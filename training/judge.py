@@ -114,5 +114,4 @@ def _events(data: Dataset, alarms: Bools) -> Metrics:
 
 def _machines(data: Dataset) -> Iterator[NDArray[np.int64]]:
     """Rows of each machine, in the order of time."""
-    for machine_id in np.unique(data.machine_ids.astype(str)):
-        yield np.flatnonzero(data.machine_ids == machine_id)
+    yield from data.by_machine.values()

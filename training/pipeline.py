@@ -14,7 +14,7 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import dataset, report
+from training import dataset, progress, report
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, linear, novelty
@@ -78,9 +78,14 @@ def run(
     """
     feature_set, machine_class = FeatureSet.of(plant, plan.class_name), plant.classes[plan.class_name]
     machine_ids = None if plan.machine_id is None else [plant.machine(plan.machine_id).id]
-    say(f"reading the windows of {plan.machine_id or plan.class_name} from the offline store")
+    say(f"looking for windows of {plan.machine_id or plan.class_name} in the offline store")
     data = dataset.load(
-        store, feature_set, machine_class, start=plan.start, end=plan.end, machine_ids=machine_ids, faults=faults
+        *(store, feature_set, machine_class),
+        start=plan.start,
+        end=plan.end,
+        machine_ids=machine_ids,
+        faults=faults,
+        say=say,
     )
     past, later = data.clear.split(NEWEST)
     if not len(past) or not len(later):
@@ -89,7 +94,8 @@ def run(
         )
     kind = choose_kind(plan, past)
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
-    detector = fit(kind, plant, past, plan.seed)
+    with progress.told_to(say):
+        detector = fit(kind, plant, past, plan.seed)
     scored = Scored(detector.score(later.values), detector.limit)
     say("comparing it with detectors that are worth nothing, and with the champion")
     start = _untrained(kind, plant, past, plan.seed)
@@ -112,8 +118,8 @@ def choose_kind(plan: Plan, past: Dataset) -> Kind:
     if plan.kind != "auto":
         return plan.kind
     begins = sum(
-        int(np.count_nonzero(np.diff(past.faulty[past.machine_ids == name].astype(np.int8), prepend=0) > 0))
-        for name in set(past.machine_ids)
+        int(np.count_nonzero(np.diff(past.faulty[mine].astype(np.int8), prepend=0) > 0))
+        for mine in past.by_machine.values()
     )
     return "classifier" if begins >= FEWEST_FAULTS else "novelty"
 

@@ -71,13 +71,11 @@ def _timeline(ax: Axes, name: str, later: Dataset, scored: Scored) -> None:
 
 
 def _most_telling(later: Dataset, scored: Scored) -> list[str]:
-    names = sorted({str(name) for name in later.machine_ids})
-
     def rank(name: str) -> tuple[bool, float]:
-        mine = later.machine_ids == name
+        mine = later.by_machine[name]
         return bool(later.faulty[mine].any()), float(scored.scores[mine].max())
 
-    return sorted(names, key=rank, reverse=True)[:MOST_MACHINES]
+    return sorted(later.by_machine, key=rank, reverse=True)[:MOST_MACHINES]
 
 
 def _curves(later: Dataset, scored: Scored) -> Figure:

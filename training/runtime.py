@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -46,6 +47,24 @@ def keras() -> Any:
     if module.backend.backend() != "tensorflow":
         raise HeadraceError(f"keras: expected the tensorflow backend, got {module.backend.backend()}")
     return module
+
+
+def spread(rows: int, batch: int) -> AbstractContextManager[Any]:
+    """What is compiled inside trains by Keras's `fit` on all accelerators, each with its part of every batch.
+
+    With one, or none, as ever; so too where the rows do not fill a batch, which Keras cannot part then. By
+    `tf.distribute`, which Keras follows on this backend; `keras.distribution` is of other backends, and is passed over
+    here without a word (Keras 3.15). Tried with two virtual devices only.
+    """
+    found = accelerators()
+    found = found[: 1 << max(len(found).bit_length() - 1, 0)]  # a power of two of them, to part a batch evenly
+    several = len(found) > 1 and rows >= batch
+    return tensorflow().distribute.MirroredStrategy(found).scope() if several else nullcontext()
+
+
+def accelerators() -> list[str]:
+    """Names of the GPUs that TensorFlow sees."""
+    return [device.name for device in tensorflow().config.list_logical_devices("GPU")]
 
 
 def environment() -> dict[str, str]:

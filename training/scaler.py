@@ -28,7 +28,7 @@ class Scaler(msgspec.Struct, frozen=True):
     @classmethod
     def fit(cls, values: Array) -> Scaler:
         """From training rows (n, inputs): median, and IQR/1.349, or the standard deviation of quantised inputs."""
-        columns = [_centre_and_gain(column[np.isfinite(column)]) for column in values.T.astype(np.float64)]
+        columns = [_centre_and_gain(column[np.isfinite(column)].astype(np.float64)) for column in values.T]
         return cls(_exact([centre for centre, _ in columns]), _exact([gain for _, gain in columns]))
 
     @classmethod

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -20,7 +21,10 @@ MINUTE = 60_000
 START = 1_760_000_040_000  # 2025-10-09
 
 
-def event(machine_id: str, minute: int, score: float = 3.0, machine_class: str = "pump") -> AnomalyEvent:
+def event(
+    machine_id: str, minute: int, score: float = 3.0, machine_class: str = "pump", vibration: float = 0.7
+) -> AnomalyEvent:
+    parts = {"vibration": vibration, "flow": round(1 - vibration, 3)}
     start = START + minute * MINUTE
     return AnomalyEvent(
         event_id=event_id(machine_id, "window", start),
@@ -31,6 +35,7 @@ def event(machine_id: str, minute: int, score: float = 3.0, machine_class: str =
         score=score,
         threshold=2.0,
         channels_seen=["vibration", "flow"],
+        attributions=dict(sorted(parts.items(), key=lambda item: -item[1])),
         features=[1.0, None],
         feature_set="0" * 32,
         bundle="1" * 64,
@@ -92,7 +97,7 @@ def test_maintenance_merges_continuing_windows_into_one_work_order(kafka: str, t
     assert set(found) == {EVENTS[0].event_id, EVENTS[3].event_id, EVENTS[4].event_id}
     first = found[EVENTS[0].event_id]
     assert (first["since_ms"], first["until_ms"]) == (START, START + 4 * MINUTE)
-    assert (first["windows"], first["peak"]) == (3, 2.5)
+    assert (first["windows"], first["peak"], first["channel"]) == (3, 2.5, "vibration")
 
 
 def test_maintenance_reads_again_without_effect_and_survives_a_torn_line(
@@ -123,6 +128,18 @@ def test_supply_chain_names_parts_of_machines_that_stay_abnormal(kafka: str, top
     summary = run("supply_chain.py", kafka, topic, "--max", "6", "--from-beginning")
     assert summary["events"] == 6
     assert summary["parts"] == [{"part": "impeller, balanced", "machines": ["p-001"], "arrives": "2025-10-30"}]
+
+
+def test_supply_chain_wants_no_part_for_a_channel_that_does_not_lead(kafka: str, topic: str) -> None:
+    send(kafka, topic, [event("p-001", minute, vibration=0.3) for minute in range(5)])
+    assert run("supply_chain.py", kafka, topic, "--max", "5", "--from-beginning")["parts"] == []
+
+
+def test_examples_read_events_from_before_attributions(kafka: str, topic: str, tmp_path: Path) -> None:
+    send(kafka, topic, [msgspec.structs.replace(each, attributions={}) for each in EVENTS])
+    journal = tmp_path / "orders.jsonl"
+    assert run("maintenance.py", kafka, topic, "--max", "5", "--from-beginning", "--journal", journal)["opened"] == 3
+    assert run("supply_chain.py", kafka, topic, "--max", "5", "--from-beginning")["parts"] == []
 
 
 def test_supply_chain_counts_an_event_once(kafka: str, topic: str) -> None:

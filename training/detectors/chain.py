@@ -68,7 +68,7 @@ class Normal:
         found = []
         for model, (past, end) in zip(models, pairwise(self._ends), strict=False):
             errors = model(self.rows[:end])
-            found.append((errors - errors[:past].mean(0, dtype=np.float64))[past:, used])
+            found.append((errors[past:] - errors[:past].mean(0, dtype=np.float64))[:, used])
         return found
 
     def _centred(self, model: Errors, used: Bools, white: Matrix) -> Dense:

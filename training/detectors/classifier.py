@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from features.errors import HeadraceError
 from features.plant import Cost
 from features.schema import FeatureSet
-from training import networks, runtime, threshold
+from training import networks, progress, runtime, threshold
 from training.detectors.autoencoder import Dense, glorot
 from training.detectors.base import Detector
 from training.scaler import Array, Scaler
@@ -23,6 +24,8 @@ BATCH = 256
 EPOCHS = 60
 EPOCHS_BLIND = 20
 """Epochs where there is no later data with both labels to stop by."""
+MOST_STEPS = 40_000
+"""Of one training, at least one epoch: so many rows need fewer passes."""
 PATIENCE = 6
 RATE = 2e-3
 VALIDATION = 0.2
@@ -98,22 +101,38 @@ def _train(data: Labelled, seed: int) -> tuple[Scaler, Any, dict[str, Array]]:
     old, new = data.take(~newest), data.take(newest)
     stop = old.both and new.both
     scaler = Scaler.fit(data.values)
-    model = _network(data.values.shape[1], seed)
-    model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
-    early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     part = old if stop else data
+    with runtime.spread(len(part.labels), BATCH):
+        model = _network(data.values.shape[1], seed)
+        model.compile(keras.optimizers.Adam(RATE), "binary_crossentropy")
+    early = keras.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True)
     history = model.fit(
         scaler(part.values),
         part.labels.astype(np.float32),
         batch_size=BATCH,
-        epochs=EPOCHS if stop else EPOCHS_BLIND,
+        epochs=_epochs(len(part.labels), EPOCHS if stop else EPOCHS_BLIND),
         validation_data=(scaler(new.values), new.labels.astype(np.float32)) if stop else None,
-        callbacks=[early] if stop else [],
+        callbacks=[_told(len(part.labels)), *([early] if stop else [])],
         verbose=0,
     ).history
     names = {"loss": "training", "val_loss": "later windows"}
     plain = networks.dense_model(networks.dense_weights(model), ACTIVATIONS)
     return scaler, plain, {names[name]: np.array(curve, np.float32) for name, curve in history.items()}
+
+
+def _epochs(rows: int, most: int) -> int:
+    """As many as `MOST_STEPS` allow."""
+    return int(np.clip(MOST_STEPS * BATCH // rows, 1, most))
+
+
+def _told(rows: int) -> Any:
+    """Says after each epoch how far it is."""
+
+    def tell(epoch: int, losses: Mapping[str, float]) -> None:
+        found = ", ".join(f"{name} {loss:.4f}" for name, loss in losses.items())
+        progress.tell(f"training on {rows:,} windows: epoch {epoch + 1}, {found}")
+
+    return runtime.keras().callbacks.LambdaCallback(on_epoch_end=tell)
 
 
 def _predict(model: Any, scaled: Array) -> Array:

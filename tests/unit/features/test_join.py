@@ -45,6 +45,14 @@ def test_newest_is_the_last_row_of_each_machine(table: list[Row]) -> None:
     assert history(table).newest().tolist() == expected
 
 
+@given(rows, st.data())
+def test_rows_are_found_again_among_those_of_their_times(table: list[Row], data: st.DataObject) -> None:
+    wanted = data.draw(st.lists(st.integers(-1, len(table) - 1), max_size=8))
+    (first, last), place = history(table).within(np.array(wanted, np.int64))
+    between = [i for i, (_, event, _) in enumerate(table) if first <= event <= last]
+    assert [-1 if i < 0 else between[i] for i in place.tolist()] == wanted
+
+
 def test_a_row_is_known_from_its_very_created_time_on() -> None:
     one = history([(0, 10, 12)])
     at = np.array([11, 12])

@@ -96,6 +96,7 @@ def events(draw):
         score=draw(floats),
         threshold=draw(floats),
         channels_seen=draw(st.lists(text, max_size=3)),
+        attributions=draw(st.dictionaries(text, st.floats(0, 1).map(lambda part: round(part, 3)), max_size=3)),
         features=draw(st.lists(st.none() | floats, max_size=4)),
         **{name: draw(text) for name in sorted(fields)},
         **{name: draw(number) for name in sorted(numbers)},
@@ -135,6 +136,18 @@ def test_an_event_is_plain_json_and_grows_without_breaking_readers():
     fields = json.loads(EVENT.encode())
     assert (fields["features"], fields["format"]) == ([None, 1.0], 1)
     assert AnomalyEvent.decode(json.dumps(fields | {"later": 1}).encode()) == EVENT
+
+
+def test_an_event_from_before_attributions_is_read():
+    fields = json.loads(msgspec.structs.replace(EVENT, attributions={"flow": 1.0}).encode())
+    del fields["attributions"]
+    assert AnomalyEvent.decode(json.dumps(fields).encode()) == EVENT
+
+
+def test_the_largest_attribution_is_written_first():
+    explained = msgspec.structs.replace(EVENT, attributions={"vibration": 0.75, "flow": 0.25})
+    assert b'"attributions":{"vibration":0.75,"flow":0.25}' in explained.encode()
+    assert list(AnomalyEvent.decode(explained.encode()).attributions) == ["vibration", "flow"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from features.errors import BundleError
 from features.schema import FeatureSet
 from streams.score import Scoring
 from tests.unit.streams.test_score import FEATURES, HOUR, over, plant, scoring, told, windows
+from training import explain
 from training.bundle import Bundle, bundle_from_dense
 from training.registry import Registry
 from training.scaler import Scaler
@@ -168,6 +169,23 @@ def test_a_model_that_cannot_score_is_refused(registry, bundles, caplog):
     complaints = [(nan, "expected a score of a window without values, got nan"), (two, "expected a model that scores")]
     for bundle, words in complaints:
         check_refused(registry, bundles, running, caplog, registry.add(bundle), words)
+
+
+def test_a_bundle_whose_scores_cannot_be_explained_is_refused(registry, bundles, caplog, monkeypatch):
+    registry.promote("pump", bundles["low"].hash)
+    running = scoring(registry)
+
+    def no_gradient(model, inputs):
+        raise ValueError("no gradient")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(explain, "_compiled_gradient", no_gradient)
+        point(registry, (bundles["low"].hash, 0), (bundles["high"].hash, 4 * HOUR))
+        assert running.refresh()
+    assert "is refused, as if never promoted: " in caplog.text
+    assert "expected a model that explains its scores, got no gradient" in caplog.text
+    events = told(running, windows([0], [9 * HOUR], [50]))
+    assert [(event.bundle, event.attributions) for event in events] == [(bundles["low"].hash, {"a": 1.0})]
 
 
 def test_without_an_earlier_champion_nothing_is_scored_and_that_is_said(registry, bundles, caplog):

@@ -32,6 +32,17 @@ def plant(resolution=0.1):
 FEATURES = FeatureSet.of(plant(), "pump")
 
 
+BOTH = bundle_from_dense(
+    FEATURES,
+    ["a__mean", "a__last", "b__mean", "b__count"],
+    mean=[0, 0, 0, 0],
+    deviation=[1, 1, 1, 1],
+    layers=[([[1, 0.5], [0.5, 1], [-1, 2], [0.1, 0]], [0, 0.5]), ([[1], [0.5]], [-2])],
+    threshold=0.5,
+)
+"""Looks at two channels, in several ways."""
+
+
 def over(limit, machine_id=None, features=FEATURES):
     """A bundle that finds windows abnormal whose mean of channel a is above a limit."""
     layers = [([[1.0]], [0.0])]
@@ -94,6 +105,7 @@ def test_an_event_says_what_was_found_and_by_whom(registry, bundles):
         score=float(bundles["low"].scorer()(part.rows.values)[1]),
         threshold=0.5,
         channels_seen=["a"],
+        attributions={"a": 1.0},
         features=[None if np.isnan(value) else value for value in part.rows.values[1].tolist()],
         feature_set=FEATURES.version,
         bundle=bundles["low"].hash,
@@ -159,6 +171,41 @@ def test_batches_do_not_matter(judge, data):
         return event.event_id
 
     assert sorted(told(judge, part), key=key) == sorted(told(judge, *pieces), key=key)
+
+
+@given(data=st.data())
+@settings(max_examples=25)
+def test_an_event_is_explained_by_itself_alone(looking_at_both, data):
+    n = data.draw(st.integers(1, 60))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    part = windows(rng.integers(0, 4, n), HOUR * (1 + np.arange(n)), rng.normal(0, 3, n))
+    part.rows.values[:, FEATURES.position["b__mean"]] = rng.normal(0, 3, n)
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=4)))
+    pieces = [part._replace(rows=part.rows.take(rows)) for rows in np.split(np.arange(n), cuts) if len(rows)]
+    together, apart = (looking_at_both.events(parts, "events") for parts in ([part], pieces))
+    assert [output.value for output in together] == [output.value for output in apart]
+    for event in told(looking_at_both, part):
+        parts = list(event.attributions.values())
+        assert parts == sorted(parts, reverse=True)
+        assert min(parts) > 0
+        assert sum(parts) == pytest.approx(1, abs=0.002)
+        assert set(event.attributions) <= {"a", "b"}
+
+
+@pytest.fixture(scope="module")
+def looking_at_both(tmp_path_factory):
+    registry = Registry(tmp_path_factory.mktemp("both"))
+    registry.promote("pump", registry.add(BOTH))
+    return scoring(registry)
+
+
+def test_an_event_without_an_explanation_is_an_event(registry):
+    saturated = bundle_from_dense(
+        FEATURES, ["a__mean"], mean=[0], deviation=[1], layers=[([[-1.0]], [200.0])], threshold=0.5
+    )
+    registry.promote("pump", registry.add(saturated))
+    (event,) = told(scoring(registry), windows([0], [HOUR], [1]))
+    assert (event.score, event.attributions) == (1.0, {})
 
 
 @pytest.fixture(scope="module")
