@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import ArrayLike
 
 from features import formats
@@ -30,7 +31,7 @@ from training.detectors.base import Detector, Kind
 from training.explain import Explainer
 from training.files import put_folder, turn
 from training.scaler import Scaler
-from training.scoring import Scorer
+from training.scoring import ModeScorer, Scorer
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Event time of the first and the last training window."""
     seed: int | None = None
     """None: the weights were given."""
+    modes: tuple[str, ...] | UnsetType = UNSET
+    """Failure modes that the model knows apart, in the order of its layer `modes`; unset, not even written: none."""
     metrics: dict[str, float | None] = {}
     """What evaluation found on windows after the training range; None: could not be measured."""
     environment: dict[str, str] = {}
@@ -96,6 +99,7 @@ class Bundle:
             threshold=detector.limit,
             trained_on_ms=trained_on_ms,
             seed=detector.seed,
+            modes=detector.modes or UNSET,
             metrics=dict(metrics or {}),
             environment=runtime.environment(),
         )
@@ -171,6 +175,21 @@ class Bundle:
             raise BundleError(f"bundle {self.hash[:12]}: expected a model that scores, got {found}") from error
         if not np.isfinite(score):
             raise BundleError(f"bundle {self.hash[:12]}: expected a score of a window without values, got {score}")
+        return scorer
+
+    def modes(self) -> ModeScorer:
+        """(n, features of the set) to (n, modes of the card): probability of each failure mode.
+
+        Raises:
+            BundleError: the model knows no modes, or not those of the card.
+        """
+        try:
+            scorer = ModeScorer(self._model, self.card.scaler, self._columns)
+        except ValueError as error:
+            raise BundleError(f"bundle {self.hash[:12]}: expected a model of failure modes, got none") from error
+        known = len(self.card.modes or ())
+        if scorer.modes != known:
+            raise BundleError(f"bundle {self.hash[:12]}: expected {known} failure modes, got {scorer.modes}")
         return scorer
 
     def explainer(self) -> Explainer:

@@ -121,6 +121,8 @@ def train(
             say=lambda text: progress.update(task, description=text),
         )
     console.print(_metrics_table(outcome.metrics))
+    for warning in outcome.warnings:
+        _say(f"warning: {warning}")
     bundle = outcome.bundle
     state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
     console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
@@ -179,7 +181,7 @@ def _say(text: str) -> None:
 def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:
     table = Table("judged on later windows", *metrics, title_justify="left")
     for name in metrics["detector"]:
-        table.add_row(name.replace("_", " "), *(_number(found[name]) for found in metrics.values()))
+        table.add_row(name.replace("_", " "), *(_number(found.get(name)) for found in metrics.values()))
     return table
 
 

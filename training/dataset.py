@@ -14,7 +14,7 @@ from features.errors import HeadraceError
 from features.plant import MachineClass
 from features.schema import FeatureSet
 from training import labels
-from training.labels import Fault, Labels
+from training.labels import Fault, Labels, Modes
 from training.scaler import Array
 
 
@@ -41,13 +41,16 @@ class Dataset:
     """(n, features), NaN where there is no value"""
     labels: Labels
     """(n,) of `training.labels`; all healthy where nothing else is known"""
+    modes: Modes | None = None
+    """Failure modes of the windows; None: nobody named any"""
 
     def __len__(self) -> int:
         return len(self.end_ms)
 
     def take(self, rows: NDArray[np.bool_]) -> Dataset:
+        modes = None if self.modes is None else self.modes.take(rows)
         return Dataset(
-            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows]
+            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows], modes
         )
 
     @property
@@ -103,12 +106,12 @@ def load(
     machines = table["machine_id"].to_numpy(object)
     end_ms = table["event_timestamp"].dt.tz_convert(None).to_numpy("datetime64[ms]").astype(np.int64)
     values = table[list(feature_set.names)].to_numpy(np.float32)
-    return Dataset(
-        feature_set, machines, end_ms, values, labels.label(machines, end_ms, faults, _length_ms(machine_class))
-    )
+    truth = labels.label(machines, end_ms, faults, length_ms(machine_class))
+    modes = labels.modes(machines, end_ms, faults) if faults else None
+    return Dataset(feature_set, machines, end_ms, values, truth, modes)
 
 
-def _length_ms(machine_class: MachineClass) -> int:
+def length_ms(machine_class: MachineClass) -> int:
     """Time that a window covers; of row windows what their rows should take."""
     window = machine_class.window
     if not window.by_rows:

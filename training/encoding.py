@@ -51,4 +51,5 @@ def _encode(column: Sequence[object], categories: tuple[str, ...]) -> Array:
     values = np.array(["" if value is None else str(value) for value in column], object)
     missing = np.array([value is None for value in column], bool)
     given = (values[:, None] == np.array(categories, object)) & ~missing[:, None]
-    return given.astype(np.float32).reshape(len(values), len(categories))
+    encoded: Array = given.reshape(len(values), len(categories)).astype(np.float32)
+    return encoded

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from features.errors import HeadraceError
+from training.dataset import Dataset
 from training.scaler import Array
 
 Bools = NDArray[np.bool_]
@@ -23,8 +25,65 @@ TOLD = 0.99
 """AUC of one column alone above which somebody should look whether physics or a copy of the label is behind it."""
 FEW_VALUES = 10
 """A copy of the label, or a status code, takes few values; a measurement that physics sets apart takes many."""
+SHOWN = 5
+"""Names in a warning."""
 FEWEST_ROWS = 10
 """Rows of each label from which on a column is judged: with fewer, chance tells them apart."""
+
+
+class Guard(NamedTuple):
+    """What was found."""
+
+    warnings: list[str]
+    """What somebody should look at, one sentence each."""
+    later: Dataset
+    """The windows to judge by, without those that share samples with learned ones."""
+
+
+def guard(past: Dataset, later: Dataset, length_ms: int, *, refuse: bool) -> Guard:
+    """Look at columns and at the split, before anything is learned.
+
+    Args:
+        length_ms: time that a window covers.
+        refuse: whether labels are learned from, so that a column which is the label leaves nothing to learn.
+
+    Raises:
+        HeadraceError: a column is the label, or no later window is left.
+    """
+    warnings = _columns(past, refuse=refuse)
+    machine_ids, end_ms, faulty = (
+        np.concatenate([getattr(part, name) for part in (past, later)]) for name in ("machine_ids", "end_ms", "faulty")
+    )
+    known = np.arange(len(end_ms)) < len(past)
+    shared = overlapping(machine_ids, end_ms, known, length_ms)[~known]
+    if shared.all():
+        raise HeadraceError(
+            f"training: expected later windows that share no sample with learned ones, got {len(later)} within "
+            f"{length_ms} ms of them"
+        )
+    if shared.any():
+        warnings.append(f"{np.count_nonzero(shared)} later windows share samples with learned ones: left out")
+    if torn := shared_runs(machine_ids, faulty, known):
+        warnings.append(f"faults were learned in their beginning and are judged in the rest of it: {_some(torn)}")
+    return Guard(warnings, later.take(~shared))
+
+
+def _columns(past: Dataset, *, refuse: bool) -> list[str]:
+    found = telltales(past.values, past.faulty, past.feature_set.names)
+    if copies := [one.name for one in found if one.exact and refuse]:
+        raise HeadraceError(
+            "training: expected features that were measured, got such as are the label by another name, one threshold "
+            f"and few values: {_some(copies)}; take their channels out of plant.yaml"
+        )
+    if not found:
+        return []
+    told = [f"{one.name} (AUC {one.auc:.3f})" for one in found]
+    return [f"columns that alone tell faulty windows: physics, or copies of the label? {_some(told)}"]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 class Telltale(NamedTuple):
