@@ -278,7 +278,8 @@ def eval_(data: str, seeds: int, hydraulic: bool) -> None:
     """Measure the detectors on public data, beside floors and goals.
 
     SKAB: trained on the first 400 rows of each run, limits from these rows alone, micro-averaged; F1, false and missed
-    alarm rate (%), NAB (standard), and how often the right channel is named first. The last line is one JSON object.
+    alarm rate (%), NAB (standard), and how often the right channel is named first. AI4I: the classifier of failure
+    modes in stratified five-fold cross-validation. The last line is one JSON object.
     Exit code 2: the data are not there.
     """
     from training.scoreboard import measure  # noqa: PLC0415 - slow to import; --help is not
