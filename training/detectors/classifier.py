@@ -19,7 +19,6 @@ from training import networks, runtime, threshold
 from training.detectors import modal
 from training.detectors.autoencoder import Dense, glorot
 from training.detectors.base import Detector
-from training.detectors.modal import Task
 from training.labels import Modes
 from training.scaler import Array, Scaler
 from training.threshold import Bools, Ints, Names
@@ -147,9 +146,8 @@ def _learn_modes(data: Labelled, modes: Modes, folds: Sequence[Fold], seed: int)
     scaler = Scaler.fit(data.values)
     rows = scaler(data.values)
     folds = [(past, later) for past, later in folds if _tells(data, past) and later.any()]
-    parts = [past for past, _ in folds] + [np.ones(len(rows), bool)] * MEMBERS
-    tasks = [Task(rows[part], modes.active[part]) for part in parts]
-    found, losses = modal.train(tasks, modal.hinges(rows), seed)
+    parts = [np.flatnonzero(past) for past, _ in folds] + [np.arange(len(rows))] * MEMBERS
+    found, losses = modal.train(rows, modes.active, parts, seed)
     held_out = np.full(len(rows), np.nan, np.float32)
     for (_, later), network in zip(folds, found, strict=False):
         held_out[later] = network(rows[later])

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training import runtime
 from training.detectors.autoencoder import Dense, glorot
@@ -30,10 +31,11 @@ KNOTS, HINGES = 8, 256
 TAILS = (0.01, 0.99)
 """Quantiles of the first and the last knot."""
 BATCH = 256
-EPOCHS = 60
+EPOCHS = 40
 STEPS = (600, 6_000)
 """Fewest and most training steps; between them as many as `EPOCHS` passes over the rows."""
-RATE, DECAY = 1e-2, 1e-2
+RATE, DECAY = 1e-2, 0.1
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,6 @@ class Network:
         logits = out(np.maximum(hidden(np.maximum(into(x), 0)), 0))
         found: Array = -np.expm1(-np.logaddexp(0, logits).sum(1))
         return found
-
-
-@dataclass(frozen=True)
-class Task:
-    """What one network learns from."""
-
-    rows: Array
-    """(n, p) scaled"""
-    active: Bools
-    """(n, modes); a row is faulty where one of them is active"""
 
 
 def targets(labels: Bools, modes: Modes) -> Modes | None:
@@ -79,15 +71,22 @@ def hinges(rows: Array) -> Dense:
     return Dense(np.eye(inputs, dtype=np.float32)[:, list(place)], -np.array(knot, np.float32))
 
 
-def train(tasks: Sequence[Task], bend: Dense, seed: int) -> tuple[list[Network], Array]:
-    """One network per task, and the losses (records, tasks) on the way; the same seed gives the same weights."""
-    rng, sizes = np.random.default_rng(seed), (sum(bend.kernel.shape), *SIZES, tasks[0].active.shape[1])
-    starts = [[bend, *(glorot(rng, i, o) for i, o in pairwise(sizes))] for _ in tasks]
+def train(scaled: Array, active: Bools, parts: Sequence[Ints], seed: int) -> tuple[list[Network], Array]:
+    """One network for each part of the rows, and the losses (records, parts) on the way; same seed, same weights.
+
+    Args:
+        scaled: (n, p)
+        active: (n, modes) of `targets`
+        parts: numbers of the rows that each network learns from.
+    """
+    bend, rng = hinges(scaled), np.random.default_rng(seed)
+    sizes = (sum(bend.kernel.shape), *SIZES, active.shape[1])
+    starts = [[bend, *(glorot(rng, i, o) for i, o in pairwise(sizes))] for _ in parts]
     model = _grouped(starts)
-    losses = _descend(model, tasks, rng)
-    kernels, biases = (model.get_weights()[part::2] for part in (0, 1))
+    losses = _descend(model, scaled, active.astype(np.float32), parts, rng)
+    kernels, biases = (model.get_weights()[which::2] for which in (0, 1))
     dense = [
-        [Dense(kernel[g], bias[g, 0]) for kernel, bias in zip(kernels, biases, strict=True)] for g in range(len(tasks))
+        [Dense(kernel[g], bias[g, 0]) for kernel, bias in zip(kernels, biases, strict=True)] for g in range(len(parts))
     ]
     return [Network(tuple(layers)) for layers in dense], losses  # type: ignore[arg-type] # four layers
 
@@ -115,19 +114,15 @@ def _grouped(starts: Sequence[Sequence[Dense]]) -> Any:
     return model
 
 
-def _descend(model: Any, tasks: Sequence[Task], rng: np.random.Generator) -> Array:
+def _descend(model: Any, scaled: Array, active: Array, parts: Sequence[Ints], rng: np.random.Generator) -> Array:
     """AdamW with a cosine schedule (Loshchilov & Hutter 2019); losses every tenth step."""
-    keras, lengths = runtime.keras(), np.array([len(task.rows) for task in tasks])
-    steps = int(np.clip(EPOCHS * lengths.max() // BATCH, *STEPS))
+    keras = runtime.keras()
+    steps = int(np.clip(EPOCHS * max(map(len, parts)) // BATCH, *STEPS))
     schedule = keras.optimizers.schedules.CosineDecay(RATE, steps)
     step, losses = _compiled_step(model, keras.optimizers.AdamW(schedule, weight_decay=DECAY)), []
     for number in range(steps):
-        draws = (rng.random((len(tasks), BATCH)) * lengths[:, None]).astype(np.int64)
-        rows, active = (
-            np.stack([getattr(task, part)[drawn] for task, drawn in zip(tasks, draws, strict=True)])
-            for part in ("rows", "active")
-        )
-        loss = step(rows, active.astype(np.float32))
+        drawn = np.stack([part[(rng.random(BATCH) * len(part)).astype(np.int64)] for part in parts])
+        loss = step(scaled[drawn], active[drawn])
         if number % 10 == 0:
             losses.append(loss.numpy())
     return np.array(losses, np.float32)
