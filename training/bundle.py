@@ -181,15 +181,11 @@ class Bundle:
         """(n, features of the set) to (n, modes of the card): probability of each failure mode.
 
         Raises:
-            BundleError: the model knows no modes, or not those of the card.
+            HeadraceError: the model knows no modes, or not those of the card.
         """
-        try:
-            scorer = ModeScorer(self._model, self.card.scaler, self._columns)
-        except ValueError as error:
-            raise BundleError(f"bundle {self.hash[:12]}: expected a model of failure modes, got none") from error
-        known = len(self.card.modes or ())
-        if scorer.modes != known:
-            raise BundleError(f"bundle {self.hash[:12]}: expected {known} failure modes, got {scorer.modes}")
+        scorer, names = ModeScorer(self._model, self.card.scaler, self._columns), self.card.modes or ()
+        if scorer.modes != len(names):
+            raise BundleError(f"bundle {self.hash[:12]}: expected {len(names)} failure modes, got {scorer.modes}")
         return scorer
 
     def explainer(self) -> Explainer:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from features.errors import HeadraceError
 from training import runtime
 from training.detectors.autoencoder import Autoencoder, Dense
 from training.scaler import Array
@@ -62,7 +63,13 @@ def noisy_or_model(members: Sequence[Sequence[Dense]]) -> Any:
 
 
 def modes_model(model: Any) -> Any:
-    """The part of a `noisy_or_model` that gives the modes' probabilities, (n, p) to (n, modes)."""
+    """The part of a `noisy_or_model` that gives the modes' probabilities, (n, p) to (n, modes).
+
+    Raises:
+        HeadraceError: the model is no such.
+    """
+    if MODES not in [layer.name for layer in model.layers]:
+        raise HeadraceError(f"model: expected one of failure modes, got {model.name}")
     return runtime.keras().Model(model.input, model.get_layer(MODES).output, name=MODES)
 
 

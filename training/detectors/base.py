@@ -53,7 +53,11 @@ class Detector:
         return self._explainer(values)
 
     def likely(self, values: Array) -> Array:
-        """(n, features of the set) to (n, modes): probability of each failure mode."""
+        """(n, features of the set) to (n, modes): probability of each failure mode.
+
+        Raises:
+            HeadraceError: it knows no modes.
+        """
         return self._modes(values)
 
     @cached_property

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import BundleError
+from features.errors import BundleError, HeadraceError
 from features.plant import Cost
 from features.schema import FeatureSet
 from tests.unit.training.conftest import running
@@ -75,7 +75,7 @@ def test_a_bundle_that_names_other_modes_than_its_model_has_is_refused(detector:
 def test_without_modes_nothing_is_written_of_them(feature_set: FeatureSet, data: Labelled) -> None:
     bundle = Bundle.of(classifier.fit(feature_set, replace(data, modes=None), Cost(), 0))
     assert b"modes" not in b"".join(bundle._files()[name] for name in ("bundle.json", "manifest.json"))
-    with pytest.raises(BundleError, match="expected a model of failure modes, got none"):
+    with pytest.raises(HeadraceError, match="model: expected one of failure modes, got classifier"):
         bundle.modes()
 
 
