@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import ArrayLike
 
 from features import formats
@@ -30,7 +31,7 @@ from training.detectors.base import Detector, Kind
 from training.explain import Explainer
 from training.files import put_folder, turn
 from training.scaler import Scaler
-from training.scoring import Scorer
+from training.scoring import ModeScorer, Scorer
 
 T = TypeVar("T")
 F = TypeVar("F", Scorer, Explainer)
@@ -62,6 +63,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Event time of the first and the last training window."""
     seed: int | None = None
     """None: the weights were given."""
+    modes: tuple[str, ...] | UnsetType = UNSET
+    """Failure modes that the model knows apart, in the order of its layer `modes`; unset, not even written: none."""
     metrics: dict[str, float | None] = {}
     """What evaluation found on windows after the training range; None: could not be measured."""
     environment: dict[str, str] = {}
@@ -97,6 +100,7 @@ class Bundle:
             threshold=detector.limit,
             trained_on_ms=trained_on_ms,
             seed=detector.seed,
+            modes=detector.modes or UNSET,
             metrics=dict(metrics or {}),
             environment=runtime.environment(),
         )
@@ -186,6 +190,17 @@ class Bundle:
         if not np.isfinite(found).all():
             raise BundleError(f"bundle {self.hash[:12]}: expected {result} of a window without values, got {found[0]}")
         return made
+
+    def modes(self) -> ModeScorer:
+        """(n, features of the set) to (n, modes of the card): probability of each failure mode.
+
+        Raises:
+            HeadraceError: the model knows no modes, or not those of the card.
+        """
+        scorer, names = ModeScorer(self._model, self.card.scaler, self._columns), self.card.modes or ()
+        if scorer.modes != len(names):
+            raise BundleError(f"bundle {self.hash[:12]}: expected {len(names)} failure modes, got {scorer.modes}")
+        return scorer
 
     @cached_property
     def _model(self) -> Any:

@@ -122,6 +122,8 @@ def train(
             say=lambda text: progress.update(task, description=text) if console.is_terminal else _say(text),
         )
     console.print(_metrics_table(outcome.metrics))
+    for warning in outcome.warnings:
+        _say(f"warning: {warning}")
     bundle = outcome.bundle
     state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
     console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
@@ -180,7 +182,7 @@ def _say(text: str) -> None:
 def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:
     table = Table("judged on later windows", *metrics, title_justify="left")
     for name in metrics["detector"]:
-        table.add_row(name.replace("_", " "), *(_number(found[name]) for found in metrics.values()))
+        table.add_row(name.replace("_", " "), *(_number(found.get(name)) for found in metrics.values()))
     return table
 
 
@@ -277,7 +279,8 @@ def eval_(data: str, seeds: int, hydraulic: bool) -> None:
     """Measure the detectors on public data, beside floors and goals.
 
     SKAB: trained on the first 400 rows of each run, limits from these rows alone, micro-averaged; F1, false and missed
-    alarm rate (%), NAB (standard), and how often the right channel is named first. The last line is one JSON object.
+    alarm rate (%), NAB (standard), and how often the right channel is named first. AI4I: the classifier of failure
+    modes in stratified five-fold cross-validation. The last line is one JSON object.
     Exit code 2: the data are not there.
     """
     from training.scoreboard import measure  # noqa: PLC0415 - slow to import; --help is not

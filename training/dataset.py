@@ -17,7 +17,7 @@ from features.errors import HeadraceError
 from features.plant import MachineClass
 from features.schema import FeatureSet
 from training import labels
-from training.labels import Fault, Labels
+from training.labels import Fault, Labels, Modes
 from training.scaler import Array
 
 AT_ONCE = 200_000
@@ -50,6 +50,8 @@ class Dataset:
     """(n, features), NaN where there is no value"""
     labels: Labels
     """(n,) of `training.labels`; all healthy where nothing else is known"""
+    modes: Modes | None = None
+    """Failure modes of the windows; None: nobody named any"""
 
     def __len__(self) -> int:
         return len(self.end_ms)
@@ -58,8 +60,9 @@ class Dataset:
         """Some of the windows; a slice or all of them without a copy."""
         if not isinstance(rows, slice) and rows.all():
             return self
+        modes = None if self.modes is None else self.modes.take(rows)
         return Dataset(
-            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows]
+            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows], modes
         )
 
     @cached_property
@@ -130,9 +133,9 @@ def load(
         some = slice(first, first + AT_ONCE)
         found = store.historical(name, entities.iloc[some], known_by_then=False)
         values[some] = found[list(feature_set.names)].to_numpy(np.float32)
-    return Dataset(
-        feature_set, machines, end_ms, values, labels.label(machines, end_ms, faults, _length_ms(machine_class))
-    )
+    truth = labels.label(machines, end_ms, faults, length_ms(machine_class))
+    modes = labels.modes(machines, end_ms, faults) if faults else None
+    return Dataset(feature_set, machines, end_ms, values, truth, modes)
 
 
 def _matrix(rows: int, columns: int) -> Array:
@@ -143,7 +146,7 @@ def _matrix(rows: int, columns: int) -> Array:
         return np.asarray(np.memmap(file, np.float32, "w+", shape=(rows, columns)))
 
 
-def _length_ms(machine_class: MachineClass) -> int:
+def length_ms(machine_class: MachineClass) -> int:
     """Time that a window covers; of row windows what their rows should take."""
     window = machine_class.window
     if not window.by_rows:

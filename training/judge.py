@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from features.plant import Cost
 from training.dataset import Dataset
 from training.scaler import Array
-from training.threshold import expected_cost
+from training.threshold import Choice, blocks_of, expected_cost, interval
 
 WORTHLESS = ("always", "never", "random")
 WEEK_MS = 7 * 24 * 3_600_000
@@ -35,10 +35,13 @@ class Scored:
 def judge(data: Dataset, scored: Scored, cost: Cost) -> Metrics:
     """Figures on clear windows; None where the windows cannot tell (no fault among them)."""
     faulty, alarms = data.faulty, scored.alarms
+    low, high = interval(alarms, faulty, blocks_of(data.machine_ids, data.end_ms), cost)
     found: Metrics = {
         "windows": len(data),
         "faulty_windows": int(faulty.sum()),
         "cost_per_window": expected_cost(alarms, faulty, cost),
+        "cost_per_window_low": low,
+        "cost_per_window_high": high,
         "false_alarm_rate": _share(alarms[~faulty]),
         "false_alarms_per_machine_week": _false_alarms(data, alarms),
         "missed_alarm_rate": _share(~alarms[faulty]),
@@ -48,7 +51,7 @@ def judge(data: Dataset, scored: Scored, cost: Cost) -> Metrics:
     both = faulty.any() and not faulty.all()
     found["average_precision"] = float(average_precision_score(faulty, scored.scores)) if both else None
     found["roc_auc"] = float(roc_auc_score(faulty, scored.scores)) if both else None
-    return found
+    return found | _recalls(data, alarms)
 
 
 def worthless(data: Dataset, scored: Scored, seed: int) -> dict[str, Scored]:
@@ -77,6 +80,22 @@ def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
         if mine >= costs.get(name, np.inf):
             return f"expected less than the cost of {costs[name]:.4g} a window of the {name} detector, got {mine:.4g}"
     return None
+
+
+def promised(choice: Choice | None) -> dict[str, Metrics]:
+    """What θ was chosen by, on held-out training windows, for the metrics of the detector, of always, and of never."""
+    if choice is None:
+        return {}
+    own: Metrics = {"held_out_cost": choice.cost, "held_out_cost_low": choice.low, "held_out_cost_high": choice.high}
+    return {"detector": own, "always": {"held_out_cost": choice.always}, "never": {"held_out_cost": choice.never}}
+
+
+def _recalls(data: Dataset, alarms: Bools) -> Metrics:
+    """Of each failure mode, the part of its windows with an alarm."""
+    if data.modes is None:
+        return {}
+    columns = zip(data.modes.names, data.modes.active.T, strict=True)
+    return {f"recall_{name}": _share(alarms[active]) for name, active in columns}
 
 
 def _share(which: Bools) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from features.errors import HeadraceError
 
 Labels = NDArray[np.int8]
+Bools = NDArray[np.bool_]
 
 HEALTHY, FAULTY, UNCLEAR = 0, 1, -1
 """Label of a window. Unclear ones are neither learned from nor judged: a sensor was broken and not the machine, or the
@@ -25,6 +27,7 @@ class Fault(msgspec.Struct, frozen=True):
     machine_id: str
     kind: Literal["machine_fault", "sensor_fault"]
     fault: str
+    """The failure mode, in the plant's own words."""
     onset_ms: int
     """Event time of its first trace, inclusive."""
     end_ms: int | None = None
@@ -32,6 +35,18 @@ class Fault(msgspec.Struct, frozen=True):
     channel: str | None = None
     """The broken sensor's channel."""
     severity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Which failure modes are at work in n windows; several may be at once, and a faulty window may have none."""
+
+    names: tuple[str, ...]
+    active: Bools
+    """(n, modes)"""
+
+    def take(self, rows: Bools | slice) -> Modes:
+        return Modes(self.names, self.active[rows])
 
 
 def read(path: str | Path) -> list[Fault]:
@@ -61,10 +76,30 @@ def label(
     """Labels (n,) of windows of `length_ms` that end at `end_ms` (n,); a machine fault wins over a broken sensor."""
     labels = np.full(len(end_ms), HEALTHY, np.int8)
     for fault in sorted(faults, key=lambda fault: fault.kind == "machine_fault"):
-        mine = (machine_ids == fault.machine_id) & (end_ms > fault.onset_ms)
-        over = fault.end_ms if fault.end_ms is not None else np.iinfo(np.int64).max - length_ms
-        during = mine & (end_ms <= over)
-        echo = mine & (end_ms > over) & (end_ms < over + length_ms) & (labels == HEALTHY)
+        during, over = _during(fault, machine_ids, end_ms), _over(fault)
+        mine = machine_ids == fault.machine_id
+        echo = mine & (end_ms > over) & (end_ms - over < length_ms) & (labels == HEALTHY)
         labels[during] = FAULTY if fault.kind == "machine_fault" else UNCLEAR
         labels[echo] = UNCLEAR
     return labels
+
+
+def modes(machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64], faults: Sequence[Fault]) -> Modes:
+    """The modes of the machine faults in which windows (n,) end, by name."""
+    found: dict[str, Bools] = {}
+    for fault in faults:
+        if fault.kind == "machine_fault":
+            active = found.setdefault(fault.fault, np.zeros(len(end_ms), bool))
+            active |= _during(fault, machine_ids, end_ms)
+    names = tuple(sorted(found))
+    return Modes(names, np.array([found[name] for name in names], bool).reshape(len(names), len(end_ms)).T)
+
+
+def _during(fault: Fault, machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64]) -> Bools:
+    found: Bools = (machine_ids == fault.machine_id) & (end_ms > fault.onset_ms) & (end_ms <= _over(fault))
+    return found
+
+
+def _over(fault: Fault) -> int:
+    """The last window end that is in the fault."""
+    return fault.end_ms if fault.end_ms is not None else int(np.iinfo(np.int64).max)

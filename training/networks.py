@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from features.errors import HeadraceError
 from training import runtime
 from training.detectors.autoencoder import Autoencoder, Dense
 from training.scaler import Array
 
 Matrix = NDArray[np.float64]
+MODES = "modes"
+"""Name of the layer of a `noisy_or_model` whose output is the probability of each mode."""
 
 
 def dense_model(layers: Sequence[Dense], activations: Sequence[str]) -> Any:
@@ -47,6 +50,33 @@ def novelty_model(members: Sequence[tuple[Autoencoder, Dense]], others: Sequence
     return keras.Model(given, _largest([distance, *_distances(given, others)]), name="novelty")
 
 
+def noisy_or_model(members: Sequence[Sequence[Dense]]) -> Any:
+    """1 - Π(1 - p) over the modes' probabilities p, each the mean over members; (n, p) to (n, 1).
+
+    The probabilities themselves are the output of the layer `MODES`. A member is layers as in
+    `training.detectors.modal.Network`.
+    """
+    keras = runtime.keras()
+    given = keras.Input((members[0][0].kernel.shape[0],), name="scaled")
+    modes = keras.layers.Average(name=MODES)([_member(given, layers, f"_{i}") for i, layers in enumerate(members)])
+    pick = np.eye(modes.shape[1], dtype=np.float32)
+    one = np.ones(1, np.float32)
+    spared = [_dense(Dense(-pick[:, [i]], one), f"spared_{i}")(modes) for i in range(len(pick))]
+    healthy = keras.layers.Multiply(name="healthy")(spared)
+    return keras.Model(given, _dense(Dense(-one[None], one), "fault")(healthy), name="noisy_or")
+
+
+def modes_model(model: Any) -> Any:
+    """The part of a `noisy_or_model` that gives the modes' probabilities, (n, p) to (n, modes).
+
+    Raises:
+        HeadraceError: the model is no such.
+    """
+    if MODES not in [layer.name for layer in model.layers]:
+        raise HeadraceError(f"model: expected one of failure modes, got {model.name}")
+    return runtime.keras().Model(model.input, model.get_layer(MODES).output, name=MODES)
+
+
 def linear_model(whites: Sequence[Dense]) -> Any:
     """The largest |x W + b|²; (n, inputs) to (n, 1)."""
     given = runtime.keras().Input((whites[0].kernel.shape[0],), name="scaled")
@@ -71,6 +101,14 @@ def _led(layer: Dense, given: Any) -> Dense:
     """The same for a wider input: it looks at the first columns."""
     rest = given.shape[1] - len(layer.kernel)
     return Dense(np.pad(layer.kernel, ((0, rest), (0, 0))), layer.bias)
+
+
+def _member(given: Any, layers: Sequence[Dense], name: str) -> Any:
+    """Hinges beside the inputs, two hidden layers, sigmoids."""
+    bend, into, hidden, out = layers
+    x = runtime.keras().layers.Concatenate(name="bent" + name)([given, _dense(bend, "bend" + name, "relu")(given)])
+    x = _dense(hidden, "hidden" + name, "relu")(_dense(into, "into" + name, "relu")(x))
+    return _dense(out, "out" + name, "sigmoid")(x)
 
 
 def _side_by_side(layers: Sequence[Dense]) -> Dense:

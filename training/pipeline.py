@@ -14,13 +14,13 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import dataset, progress, report
+from training import dataset, leakage, progress, report
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, linear, novelty
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
-from training.judge import Metrics, Scored, judge, objection, worthless
+from training.judge import Metrics, Scored, judge, objection, promised, worthless
 from training.labels import Fault
 from training.registry import Registry
 
@@ -57,6 +57,8 @@ class Outcome:
     """Why it was not promoted, or should not be; None: nothing stands against it."""
     promoted: bool
     report: Path
+    warnings: tuple[str, ...] = ()
+    """What may make the detector look better than it is; `training.leakage`."""
 
 
 def run(
@@ -93,6 +95,7 @@ def run(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
     kind = choose_kind(plan, past)
+    warnings, later = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
@@ -101,8 +104,11 @@ def run(
     start = _untrained(kind, plant, past, plan.seed)
     rivals = {"untrained": Scored(start.score(later.values), start.limit), **worthless(later, scored, plan.seed)}
     rivals |= _champion(registry, _scope(plan), later)
-    cost = plant.cost_of(plan.class_name)
-    metrics = {name: judge(later, rival, cost) for name, rival in {"detector": scored, **rivals}.items()}
+    cost, known = plant.cost_of(plan.class_name), promised(detector.choice)
+    known.setdefault("detector", {})["leakage_warnings"] = len(warnings)
+    metrics = {
+        name: judge(later, rival, cost) | known.get(name, {}) for name, rival in {"detector": scored, **rivals}.items()
+    }
     bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics["detector"])
     folder = report.write(reports / bundle.hash, later, scored, detector.losses, metrics)
     registry.add(bundle)
@@ -110,7 +116,7 @@ def run(
     promoted = plan.promote and against is None
     if promoted:
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
-    return Outcome(bundle, metrics, against, promoted, folder)
+    return Outcome(bundle, metrics, against, promoted, folder, tuple(warnings))
 
 
 def choose_kind(plan: Plan, past: Dataset) -> Kind:
@@ -160,4 +166,4 @@ def _scope(plan: Plan) -> str:
 
 
 def _labelled(data: Dataset) -> Labelled:
-    return Labelled(data.values, data.faulty, data.end_ms)
+    return Labelled(data.values, data.faulty, data.end_ms, data.machine_ids, data.modes)

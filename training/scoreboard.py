@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluation import FLOORS, GOALS, ROOT_FLOOR, ROOT_GOAL, Figures, SkabResult, evaluate_skab
-from training.protocols import hydraulic
+from training.protocols import ai4i, hydraulic
 
 
 def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Console) -> str:
@@ -26,6 +27,7 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
         result["hydraulic"] = rig
     else:
         console.print("hydraulic rig: not measured")
+    result |= _ai4i(data / "ai4i2020", seeds, console)
     result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
     result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
     return msgspec.json.encode(result).decode()
@@ -64,6 +66,29 @@ def _columns(found: list[Figures]) -> list[tuple[str, list[float]]]:
 def _bounds(limits: dict[str, float], at_least: str, at_most: str) -> list[str]:
     signs = {"f1": at_least, "far": at_most, "mar": at_most, "far+mar": at_most, "nab": at_least}
     return [f"{sign} {limits[name]:g}" if name in limits else "" for name, sign in signs.items()]
+
+
+def _ai4i(folder: Path, seeds: Sequence[int], console: Console) -> dict[str, object]:
+    """Means over the seeds, and [lowest, highest] of them; nothing where the data are not there."""
+    if not folder.is_dir():
+        console.print("AI4I: not measured")
+        return {}
+    found = [asdict(one) for one in ai4i.evaluate(ai4i.read(folder), seeds, console.print)]
+    columns = {name: [one[name] for one in found] for name in found[0]}
+    console.print(_ai4i_table(columns))
+    means = {name: round(float(np.mean(of)), 4) for name, of in columns.items()}
+    ranges = {name: [round(min(of), 4), round(max(of), 4)] for name, of in columns.items()}
+    return {"ai4i": means, "ai4i_ranges": ranges}
+
+
+def _ai4i_table(columns: dict[str, list[float]]) -> Table:
+    table = Table("AI4I 2020, stratified five-fold", "F1", "macro-F1", "AP", "ROC-AUC", title_justify="left")
+    table.add_row("failure modes, noisy-OR", *(f"{np.mean(of):.3f}" for of in columns.values()))
+    table.add_row("  seeds", *(f"{min(of):.3f}–{max(of):.3f}" for of in columns.values()))
+    for name, bounds in (("floor", ai4i.FLOORS), ("goal", ai4i.GOALS)):
+        table.add_row(f"  {name}", *(f"≥ {bounds[column]:g}" if column in bounds else "" for column in columns))
+    table.add_row("  trees", *(f"{ai4i.TREE[column]:.3f}" for column in columns))
+    return table
 
 
 def _rig_table(rig: dict[str, float]) -> Table:

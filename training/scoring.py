@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from features.errors import HeadraceError
-from training import runtime
+from training import networks, runtime
 from training.scaler import Array, Scaler, scale
 
 BLOCK = 256
@@ -31,6 +31,19 @@ class Scorer:
         for start, rows, block in self.blocks(values):
             scores[start : start + rows] = self._score(block)[:rows, 0]
         return scores
+
+
+class ModeScorer:
+    """Callable: features (n, features) to the probability of each failure mode (n, modes), of a noisy-OR model."""
+
+    def __init__(self, model: Any, scaler: Scaler, columns: Sequence[int]) -> None:
+        modes = networks.modes_model(model)
+        self._blocks, self.modes = Blocks(scaler, columns), int(modes.output_shape[1])
+        self._score = _compiled(modes, len(columns))
+
+    def __call__(self, values: Array) -> Array:
+        parts = [self._score(block)[:rows] for _, rows, block in self._blocks(values)]
+        return np.concatenate(parts) if parts else np.empty((0, self.modes), np.float32)
 
 
 class Blocks:

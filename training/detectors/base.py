@@ -11,7 +11,8 @@ from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training.explain import Explainer
 from training.scaler import Array, Scaler
-from training.scoring import Scorer
+from training.scoring import ModeScorer, Scorer
+from training.threshold import Choice
 
 Kind = Literal["novelty", "linear", "classifier"]
 
@@ -36,6 +37,10 @@ class Detector:
     seed: int
     losses: Mapping[str, Array] = field(default_factory=dict)
     """Loss curves of the training, by name."""
+    modes: tuple[str, ...] = ()
+    """Failure modes that the model knows apart; empty: none."""
+    choice: Choice | None = None
+    """How the limit was chosen for money; None: it was not."""
 
     def score(self, values: Array) -> Array:
         """(n, features of the set) to (n,)"""
@@ -44,6 +49,18 @@ class Detector:
     def explain(self, values: Array) -> Array:
         """(n, features of the set) to (n, inputs): what each input adds to the score, above that of a normal window."""
         return self._explainer(values)
+
+    def likely(self, values: Array) -> Array:
+        """(n, features of the set) to (n, modes): probability of each failure mode.
+
+        Raises:
+            HeadraceError: it knows no modes.
+        """
+        return self._modes(values)
+
+    @cached_property
+    def _modes(self) -> ModeScorer:
+        return ModeScorer(self.model, self.scaler, columns(self.feature_set, self.inputs))
 
     @cached_property
     def _scorer(self) -> Scorer:

@@ -1,8 +1,11 @@
-"""Classifier: the probability of a fault, learned from labelled windows."""
+"""Classifier: the probability of a fault, learned from labelled windows.
+
+Where the labels name failure modes, each has a probability of its own (`training.detectors.modal`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,10 +16,12 @@ from features.errors import HeadraceError
 from features.plant import Cost
 from features.schema import FeatureSet
 from training import networks, progress, runtime, threshold
+from training.detectors import modal
 from training.detectors.autoencoder import Dense, glorot
 from training.detectors.base import Detector
+from training.labels import Modes
 from training.scaler import Array, Scaler
-from training.threshold import Bools, Ints
+from training.threshold import Bools, Ints, Names
 
 SIZES = (64, 32, 1)
 ACTIVATIONS = ("relu", "relu", "sigmoid")
@@ -30,6 +35,10 @@ PATIENCE = 6
 RATE = 2e-3
 VALIDATION = 0.2
 """Newest part of the rows, to stop by."""
+MEMBERS = 3
+"""Networks of failure modes whose probabilities are averaged: these should not hang on one random start."""
+Fold = tuple[Bools, Bools]
+"""Rows (n,) to learn from, and rows (n,) to judge that network by."""
 
 
 @dataclass(frozen=True)
@@ -42,29 +51,111 @@ class Labelled:
     """(n,) True: a fault"""
     end_ms: Ints
     """(n,) event time, never decreasing"""
+    machine_ids: Names | None = None
+    """(n,) None: one machine"""
+    modes: Modes | None = None
+    """None: nobody named any"""
 
     def take(self, rows: Bools) -> Labelled:
-        return Labelled(self.values[rows], self.labels[rows], self.end_ms[rows])
+        machine_ids = None if self.machine_ids is None else self.machine_ids[rows]
+        modes = None if self.modes is None else self.modes.take(rows)
+        return Labelled(self.values[rows], self.labels[rows], self.end_ms[rows], machine_ids, modes)
 
     @property
     def both(self) -> bool:
         return bool(self.labels.any() and not self.labels.all())
 
+    @property
+    def machines(self) -> Names:
+        """(n,)"""
+        return np.full(len(self.labels), "", object) if self.machine_ids is None else self.machine_ids
+
+    def folds(self) -> Iterator[Fold]:
+        """Later rows, judged by what was learned from earlier ones, of other machines where it can be."""
+        return threshold.grouped(self.end_ms, self.labels, self.machines)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network, and what others like it, that had no part in a row, made of the row."""
+
+    scaler: Scaler
+    model: Any
+    """Scaled inputs (n, inputs) to probabilities of a fault (n, 1)."""
+    losses: dict[str, Array]
+    held_out: Array
+    """(n,) probability by a network that had no part in the row; NaN where there was none."""
+    modes: tuple[str, ...] = ()
+    """Failure modes whose probabilities the model also has, in the order of its layer `networks.MODES`."""
+
 
 def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detector:
-    """Dense 64-32-1 on all features; θ of least expected cost on forward-chained, held-out scores.
+    """A network on all features; θ of least expected cost on held-out scores.
 
-    Where no held-out block has both labels, θ is the Bayes cut of the costs.
+    Where no held-out row is faulty, θ is the Bayes cut of the costs.
+
+    Raises:
+        HeadraceError: the labels are all alike.
+    """
+    found = learn(data, list(data.folds()), seed)
+    known = np.isfinite(found.held_out)
+    choice = None
+    if data.labels[known].any():
+        blocks = threshold.blocks_of(data.machines[known], data.end_ms[known])
+        choice = threshold.choose(found.held_out[known], data.labels[known], blocks, cost)
+    theta = threshold.bayes(cost) if choice is None else choice.theta
+    return Detector(
+        "classifier",
+        feature_set,
+        feature_set.names,
+        found.scaler,
+        found.model,
+        theta,
+        seed,
+        found.losses,
+        modes=found.modes,
+        choice=choice,
+    )
+
+
+def learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
+    """Dense 64-32-1, or networks of the failure modes where the labels name them well enough.
 
     Raises:
         HeadraceError: the labels are all alike.
     """
     if not data.both:
         raise HeadraceError(f"labels: expected faulty and healthy windows, got {len(data.labels)} all alike")
-    held_out = _held_out(data, seed)
-    theta = threshold.cheapest(*held_out, cost) if held_out[1].any() else threshold.bayes(cost)
-    scaler, model, losses = _train(data, seed)
-    return Detector("classifier", feature_set, feature_set.names, scaler, model, theta, seed, losses)
+    modes = None if data.modes is None else modal.targets(data.labels, data.modes)
+    return _learn(data, folds, seed) if modes is None else _learn_modes(data, modes, folds, seed)
+
+
+def _tells(data: Labelled, rows: Bools) -> bool:
+    return 0 < int(np.count_nonzero(data.labels[rows])) < int(np.count_nonzero(rows))
+
+
+def _learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
+    held_out = np.full(len(data.labels), np.nan, np.float32)
+    for past, later in folds:
+        if _tells(data, past) and later.any():
+            scaler, model, _ = _train(data.take(past), seed)
+            held_out[later] = _predict(model, scaler(data.values[later]))
+    return Learned(*_train(data, seed), held_out)
+
+
+def _learn_modes(data: Labelled, modes: Modes, folds: Sequence[Fold], seed: int) -> Learned:
+    """All networks at once; they share the scaler and the knots to begin with, and nothing that the labels say."""
+    scaler = Scaler.fit(data.values)
+    rows = scaler(data.values)
+    folds = [(past, later) for past, later in folds if _tells(data, past) and later.any()]
+    parts = [np.flatnonzero(past) for past, _ in folds] + [np.arange(len(rows))] * MEMBERS
+    found, losses = modal.train(rows, modes.active, parts, seed)
+    held_out = np.full(len(rows), np.nan, np.float32)
+    for (_, later), network in zip(folds, found, strict=False):
+        held_out[later] = network(rows[later])
+    model = networks.noisy_or_model([member.layers for member in found[-MEMBERS:]])
+    curves = {f"member {i}": curve for i, curve in enumerate(losses.T[-MEMBERS:])}
+    return Learned(scaler, model, curves, held_out, modes.names)
 
 
 def untrained(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detector:
@@ -79,18 +170,6 @@ def _network(inputs: int, seed: int) -> Any:
     rng, sizes = np.random.default_rng(seed), (inputs, *SIZES)
     layers: list[Dense] = [glorot(rng, i, o) for i, o in pairwise(sizes)]
     return networks.dense_model(layers, ACTIVATIONS)
-
-
-def _held_out(data: Labelled, seed: int) -> tuple[Array, Bools]:
-    """Scores and labels of blocks that lie after everything their model had seen."""
-    scores, labels = [np.empty(0, np.float32)], [np.empty(0, bool)]
-    for past, later in threshold.forward(data.end_ms):
-        before, after = data.take(past), data.take(later)
-        if before.both and len(after.labels):
-            scaler, model, _ = _train(before, seed)
-            scores.append(_predict(model, scaler(after.values)))
-            labels.append(after.labels)
-    return np.concatenate(scores), np.concatenate(labels)
 
 
 def _train(data: Labelled, seed: int) -> tuple[Scaler, Any, dict[str, Array]]:

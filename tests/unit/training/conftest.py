@@ -9,7 +9,7 @@ import pytest
 
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.schema import FeatureSet
-from training.detectors import autoencoder, classifier, novelty
+from training.detectors import autoencoder, classifier, modal, novelty
 from training.scaler import Array
 
 CHANNELS = ("flow", "pressure", "temperature")
@@ -51,6 +51,9 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoder, "STEPS", (150, 150))
         patch.setattr(novelty, "MEMBERS", 2)
+        patch.setattr(modal, "STEPS", (200, 200))
+        patch.setattr(modal, "BATCH", 64)
+        patch.setattr(classifier, "MEMBERS", 2)
         patch.setattr(classifier, "EPOCHS", 8)
         patch.setattr(classifier, "BATCH", 32)
         yield

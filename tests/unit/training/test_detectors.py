@@ -16,6 +16,7 @@ from training.bundle import Bundle
 from training.detectors import autoencoder, classifier, linear, novelty
 from training.detectors.base import Detector
 from training.detectors.classifier import Labelled
+from training.labels import Modes
 from training.many import train_many
 from training.scaler import Array
 
@@ -42,8 +43,23 @@ def labelled(feature_set: FeatureSet, seed: int) -> Labelled:
     return Labelled(values, labels, np.arange(1000) * 1000)
 
 
+def fit_modes(feature_set: FeatureSet, seed: int) -> Detector:
+    return classifier.fit(feature_set, of_two_modes(feature_set, seed), Cost(), seed)
+
+
+def of_two_modes(feature_set: FeatureSet, seed: int) -> Labelled:
+    """As `labelled`, every other fault of another mode: the first channel too high, or too low."""
+    data = labelled(feature_set, seed)
+    low = data.labels & (np.arange(1000) % 100 < 50)
+    data.values[low] = running(feature_set, int(low.sum()), seed + 2, -SHIFT)
+    modes = Modes(("leak", "overload"), np.stack([low, data.labels & ~low], 1))
+    return Labelled(data.values, data.labels, data.end_ms, modes=modes)
+
+
 @pytest.fixture(
-    scope="module", params=[fit_novelty, fit_linear, fit_classifier], ids=["novelty", "linear", "classifier"]
+    scope="module",
+    params=[fit_novelty, fit_linear, fit_classifier, fit_modes],
+    ids=["novelty", "linear", "classifier", "modes"],
 )
 def detector(request: pytest.FixtureRequest, feature_set: FeatureSet) -> Detector:
     made: Callable[[FeatureSet, int], Detector] = request.param

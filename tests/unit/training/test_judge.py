@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from features.plant import Cost
 from features.schema import FeatureSet
 from training.dataset import Dataset
-from training.judge import WEEK_MS, Metrics, Scored, judge, objection, worthless
+from training.judge import WEEK_MS, Metrics, Scored, judge, objection, promised, worthless
+from training.labels import Modes
+from training.threshold import Choice
 
 COST = Cost(false_alarm=1, miss=10)
 
@@ -83,3 +87,29 @@ def test_an_untrained_network_that_does_as_well_is_no_objection() -> None:
 
 def test_does_not_ask_to_beat_silence_where_nothing_was_to_be_found() -> None:
     assert objection(metrics(0.1, faulty=0), {"never": metrics(0, faulty=0)}) is None
+
+
+def test_counts_the_windows_of_each_mode(feature_set: FeatureSet) -> None:
+    data = dataset(feature_set, {"a": "....####"})
+    leak = np.arange(8) >= 5
+    modes = Modes(("leak", "never seen"), np.stack([leak, np.zeros(8, bool)], 1))
+    found = judge(replace(data, modes=modes), alarms("....!!!."), COST)
+    assert found["recall_leak"] == pytest.approx(2 / 3)
+    assert found["recall_never seen"] is None
+    assert not [name for name in judge(data, alarms("....!!!."), COST) if name.startswith("recall_")]
+
+
+def test_a_cost_has_an_interval(feature_set: FeatureSet) -> None:
+    found = judge(dataset(feature_set, {"a": "....####" * 20}), alarms("!......!" * 10 + "....####" * 10), COST)
+    low, cost, high = (found[f"cost_per_window{which}"] for which in ("_low", "", "_high"))
+    assert low is not None
+    assert cost is not None
+    assert high is not None
+    assert low < cost < high
+
+
+def test_says_what_theta_was_chosen_by() -> None:
+    assert promised(None) == {}
+    found = promised(Choice(theta=0.5, cost=2, low=1, high=3, always=5, never=9))
+    assert found["detector"] == {"held_out_cost": 2, "held_out_cost_low": 1, "held_out_cost_high": 3}
+    assert (found["always"], found["never"]) == ({"held_out_cost": 5}, {"held_out_cost": 9})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from features.errors import HeadraceError
-from training.labels import FAULTY, HEALTHY, UNCLEAR, Fault, label, read
+from training.labels import FAULTY, HEALTHY, UNCLEAR, Fault, label, modes, read
 
 TRUTH = (
     '{"machine_id":"P-1","kind":"machine_fault","fault":"cavitation","channel":null,'
@@ -52,3 +52,21 @@ def test_a_broken_sensor_makes_windows_unclear_unless_the_machine_is_broken_too(
     sensor = Fault("P-1", "sensor_fault", "stuck", 0, 2000, "flow")
     machine = Fault("P-1", "machine_fault", "wear", 1000, 3000)
     assert labels_of(machine, sensor, ends=[500, 1500, 2500]) == [UNCLEAR, FAULTY, FAULTY]
+
+
+def test_windows_have_the_modes_of_the_machine_faults_they_end_in() -> None:
+    faults = [
+        Fault("P-1", "machine_fault", "wear", 0, 2000),
+        Fault("P-1", "machine_fault", "cavitation", 1000),
+        Fault("P-1", "sensor_fault", "stuck", 0, 5000, "flow"),
+        Fault("P-2", "machine_fault", "wear", 0),
+    ]
+    found = modes(np.array(["P-1", "P-1", "P-1", "P-2"], object), np.array([500, 1500, 3500, 500]), faults)
+    assert found.names == ("cavitation", "wear")
+    assert found.active.tolist() == [[False, True], [True, True], [True, False], [False, True]]
+    assert found.take(np.array([False, False, True, False])).active.tolist() == [[True, False]]
+
+
+def test_no_machine_fault_no_modes() -> None:
+    found = modes(np.array(["P-1"], object), np.array([500]), [Fault("P-1", "sensor_fault", "stuck", 0)])
+    assert (found.names, found.active.shape) == ((), (1, 0))

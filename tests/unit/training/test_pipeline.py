@@ -86,6 +86,50 @@ def test_labels_enough_become_a_classifier_that_beats_doing_nothing(feature_set:
     assert {"curves.png", "confusion.png"} < {path.name for path in outcome.report.iterdir()}
 
 
+def test_named_modes_are_learned_and_judged_one_by_one(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = [
+        Fault(f"P-{1 + i % 2}", "machine_fault", ("leak", "wear")[i // 2 % 2], at * STEP_MS, (at + 8) * STEP_MS)
+        for i, at in enumerate(range(10, 380, 15))
+    ]
+    outcome = run(
+        Plan("pump"), PLANT, Offline(feature_set, 400, truth), Registry(tmp_path), tmp_path / "reports", faults=truth
+    )
+    assert outcome.bundle.card.modes == ("leak", "wear", "other")
+    assert outcome.promoted
+    assert outcome.metrics["never"]["recall_leak"] == 0
+    assert outcome.metrics["detector"]["recall_leak"] > 0.8  # type: ignore[operator]
+    assert outcome.metrics["detector"]["recall_wear"] > 0.8  # type: ignore[operator]
+    held_out = [outcome.metrics[name]["held_out_cost"] for name in ("detector", "always", "never")]
+    assert held_out[0] == min(held_out)  # type: ignore[type-var]
+
+
+def test_a_feature_that_is_the_label_is_refused(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = faults(400, count=10, last=3)
+    offline = Offline(feature_set, 400, truth)
+    offline.table["flow__last"] = (offline.table["flow__mean"] > 130).astype(np.float32)
+    with pytest.raises(HeadraceError, match="the label by another name, one threshold and few values: flow__last;"):
+        run(Plan("pump"), PLANT, offline, Registry(tmp_path), tmp_path, faults=truth)
+
+
+def test_what_tells_too_much_and_faults_on_both_sides_are_told(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = [*faults(400, count=10, last=0), Fault("P-2", "machine_fault", "wear", 290 * STEP_MS, 310 * STEP_MS)]
+    outcome = run(Plan("pump"), PLANT, Offline(feature_set, 400, truth), Registry(tmp_path), tmp_path, faults=truth)
+    assert any("flow__mean (AUC 1.000)" in warning for warning in outcome.warnings)
+    assert any(warning.endswith("judged in the rest of it: P-2") for warning in outcome.warnings)
+    assert outcome.metrics["detector"]["leakage_warnings"] == len(outcome.warnings)
+
+
+def test_windows_that_share_samples_with_learned_ones_do_not_judge(feature_set: FeatureSet, tmp_path: Path) -> None:
+    sliding = plant_of("P-1", "P-2", length_s=30)
+    outcome = run(Plan("pump"), sliding, Offline(feature_set, 200), Registry(tmp_path), tmp_path)
+    assert outcome.metrics["detector"]["windows"] == 100 - 4
+    assert outcome.warnings == ("4 later windows share samples with learned ones: left out",)
+    with pytest.raises(HeadraceError, match="expected later windows that share no sample with learned ones, got 100"):
+        run(
+            Plan("pump"), plant_of("P-1", "P-2", length_s=9000), Offline(feature_set, 200), Registry(tmp_path), tmp_path
+        )
+
+
 def test_few_labels_keep_faults_out_of_what_is_normal(feature_set: FeatureSet, tmp_path: Path) -> None:
     truth = faults(300, count=2, last=1)
     offline = Offline(feature_set, 300, truth)

@@ -1,0 +1,154 @@
+"""Networks with a probability for each failure mode, and that of a fault as their noisy-OR; many trained at once.
+
+A fault is what at least one mode brings about, each by itself: 1 - Π(1 - p) (Pearl 1988). Modes have edges, limits of
+power, load or wear, which a small network draws sooner from inputs that are also given in pieces: behind each input
+stand hinges relu(x - knot), their knots at first at quantiles of the training rows (Friedman 1991; piecewise linear
+encoding, Gorishniy, Rubachev & Babenko 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import runtime
+from training.detectors.autoencoder import Dense, glorot
+from training.labels import Bools, Modes
+from training.scaler import Array
+
+OTHER = "other"
+"""The mode of faults that have none of the other modes."""
+FEWEST_ROWS = 10
+"""Faulty rows of a mode from which on it has an output of its own; with fewer it is one of the others."""
+SIZES = (64, 32)
+KNOTS, HINGES = 8, 256
+"""Most knots of an input, and most hinges of all inputs together (but one each)."""
+TAILS = (0.01, 0.99)
+"""Quantiles of the first and the last knot."""
+BATCH = 256
+EPOCHS = 40
+STEPS = (600, 6_000)
+"""Fewest and most training steps; between them as many as `EPOCHS` passes over the rows."""
+RATE, DECAY = 1e-2, 0.1
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Network:
+    """p → hinges; [p, hinges] → 64 → 32 → modes; relu between, a sigmoid at the end."""
+
+    layers: tuple[Dense, Dense, Dense, Dense]
+
+    def __call__(self, scaled: Array) -> Array:
+        """(n, p) to the probability of a fault (n,)"""
+        bend, into, hidden, out = self.layers
+        x = np.hstack([scaled, np.maximum(bend(scaled), 0)])
+        logits = out(np.maximum(hidden(np.maximum(into(x), 0)), 0))
+        found: Array = -np.expm1(-np.logaddexp(0, logits).sum(1))
+        return found
+
+
+def targets(labels: Bools, modes: Modes) -> Modes | None:
+    """The modes that have rows enough, and `OTHER`; None where they tell no more than the labels (n,) do."""
+    active = modes.active & labels[:, None]
+    kept = [i for i, name in enumerate(modes.names) if name != OTHER and active[:, i].sum() >= FEWEST_ROWS]
+    rest = labels & ~active[:, kept].any(1)
+    if len(kept) + rest.any() < 2:
+        return None
+    return Modes((*(modes.names[i] for i in kept), OTHER), np.column_stack([active[:, kept], rest]))
+
+
+def hinges(rows: Array) -> Dense:
+    """(p, hinges): for each input of (n, p) so many knots as there is room for, at its quantiles."""
+    inputs = rows.shape[1]
+    knots = np.quantile(rows, np.linspace(*TAILS, int(np.clip(HINGES // inputs, 1, KNOTS))), axis=0)
+    place, knot = zip(*((i, x) for i in range(inputs) for x in np.unique(knots[:, i])), strict=True)
+    return Dense(np.eye(inputs, dtype=np.float32)[:, list(place)], -np.array(knot, np.float32))
+
+
+def train(scaled: Array, active: Bools, parts: Sequence[Ints], seed: int) -> tuple[list[Network], Array]:
+    """One network for each part of the rows, and the losses (records, parts) on the way; same seed, same weights.
+
+    Args:
+        scaled: (n, p)
+        active: (n, modes) of `targets`
+        parts: numbers of the rows that each network learns from.
+    """
+    bend, rng = hinges(scaled), np.random.default_rng(seed)
+    sizes = (sum(bend.kernel.shape), *SIZES, active.shape[1])
+    starts = [[bend, *(glorot(rng, i, o) for i, o in pairwise(sizes))] for _ in parts]
+    model = _grouped(starts)
+    losses = _descend(model, scaled, active.astype(np.float32), parts, rng)
+    kernels, biases = (model.get_weights()[which::2] for which in (0, 1))
+    dense = [
+        [Dense(kernel[g], bias[g, 0]) for kernel, bias in zip(kernels, biases, strict=True)] for g in range(len(parts))
+    ]
+    return [Network(tuple(layers)) for layers in dense], losses  # type: ignore[arg-type] # four layers
+
+
+def _grouped(starts: Sequence[Sequence[Dense]]) -> Any:
+    """All networks in one Keras model, (groups, BATCH, inputs) to logits (groups, BATCH, modes)."""
+    keras, groups = runtime.keras(), len(starts)
+
+    def dense(i: int, activation: str | None) -> Any:
+        shape = (BATCH, len(starts[0][i].bias))
+        return keras.layers.EinsumDense("gbi,gij->gbj", shape, activation=activation, bias_axes="gj")
+
+    given = keras.layers.Input(batch_shape=(groups, BATCH, starts[0][0].kernel.shape[0]))
+    x = keras.layers.Concatenate()([given, dense(0, "relu")(given)])
+    for i in (1, 2):
+        x = dense(i, "relu")(x)
+    model = keras.Model(given, dense(3, None)(x))
+    model.set_weights(
+        [
+            np.stack(part)
+            for i in range(4)
+            for part in ([start[i].kernel for start in starts], [start[i].bias[None] for start in starts])
+        ]
+    )
+    return model
+
+
+def _descend(model: Any, scaled: Array, active: Array, parts: Sequence[Ints], rng: np.random.Generator) -> Array:
+    """AdamW with a cosine schedule (Loshchilov & Hutter 2019); losses every tenth step."""
+    keras = runtime.keras()
+    steps = int(np.clip(EPOCHS * max(map(len, parts)) // BATCH, *STEPS))
+    schedule = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    step, losses = _compiled_step(model, keras.optimizers.AdamW(schedule, weight_decay=DECAY)), []
+    for number in range(steps):
+        drawn = np.stack([part[(rng.random(BATCH) * len(part)).astype(np.int64)] for part in parts])
+        loss = step(scaled[drawn], active[drawn])
+        if number % 10 == 0:
+            losses.append(loss.numpy())
+    return np.array(losses, np.float32)
+
+
+def _compiled_step(model: Any, optimizer: Any) -> Any:
+    """(rows (groups, BATCH, p), active (groups, BATCH, modes)) to losses (groups,); moves the weights once."""
+    tf = runtime.tensorflow()
+    optimizer.build(model.trainable_variables)
+
+    def step(rows: Any, active: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(_surprise(model(rows, training=True), active), 1)
+            total = tf.reduce_sum(loss)
+        optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    shapes = (model.input_shape, model.output_shape)
+    return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+
+
+def _surprise(logits: Any, active: Any) -> Any:
+    """Cross-entropy (…,) of the modes (…, modes), and of the fault as their noisy-OR."""
+    tf = runtime.tensorflow()
+    healthy = -tf.reduce_sum(tf.nn.softplus(logits), -1)
+    """Logarithm of the probability that no mode is active."""
+    fault = tf.math.log(-tf.math.expm1(tf.minimum(healthy, -np.finfo(np.float32).eps)))
+    of_fault = -tf.where(tf.reduce_any(active > 0, -1), fault, healthy)
+    return of_fault + tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(active, logits), -1)
