@@ -10,10 +10,11 @@ from typing import Any, Literal
 from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training.explain import Explainer
+from training.life import Life
 from training.scaler import Array, Scaler
 from training.scoring import Scorer
 
-Kind = Literal["novelty", "linear", "classifier"]
+Kind = Literal["novelty", "linear", "pca", "classifier", "lifetime"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Detector:
     """Loss curves of the training, by name."""
     calibration: tuple[float, float] | None = None
     """False-alarm rate that the limit is made for, and the one measured on normal rows held back; None: not known."""
+    life: Life | None = None
+    """How a lifetime detector's score is read; None: it is no lifetime detector."""
 
     def score(self, values: Array) -> Array:
         """(n, features of the set) to (n,)"""

@@ -54,10 +54,12 @@ def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detec
     Where no held-out block has both labels, θ is the Bayes cut of the costs.
 
     Raises:
-        HeadraceError: the labels are all alike.
+        HeadraceError: the labels are all alike, or nothing in the features moves.
     """
     if not data.both:
         raise HeadraceError(f"labels: expected faulty and healthy windows, got {len(data.labels)} all alike")
+    if not Scaler.fit(data.values).live.any():
+        raise HeadraceError(f"training: expected a feature that moves, got constants in {len(data.labels)} windows")
     held_out = _held_out(data, seed)
     theta = threshold.cheapest(*held_out, cost) if held_out[1].any() else threshold.bayes(cost)
     scaler, model, losses = _train(data, seed)

@@ -9,7 +9,7 @@ import pytest
 
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.schema import FeatureSet
-from training.detectors import autoencoder, classifier, novelty
+from training.detectors import autoencoder, classifier, lifetime, novelty, regressor
 from training.scaler import Array
 
 CHANNELS = ("flow", "pressure", "temperature")
@@ -53,4 +53,7 @@ def quick() -> Iterator[None]:
         patch.setattr(novelty, "MEMBERS", 2)
         patch.setattr(classifier, "EPOCHS", 8)
         patch.setattr(classifier, "BATCH", 32)
+        patch.setattr(lifetime, "MEMBERS", 2)
+        patch.setattr(regressor, "STEPS", (200, 200))
+        patch.setattr(regressor, "BATCH", 64)
         yield
