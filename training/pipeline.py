@@ -17,7 +17,7 @@ from features.schema import FeatureSet
 from training import dataset, report
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
-from training.detectors import classifier, linear, novelty
+from training.detectors import classifier, linear, novelty, pca
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
 from training.judge import Metrics, Scored, judge, objection, worthless
@@ -123,7 +123,7 @@ def fit(kind: Kind, plant: Plant, past: Dataset, seed: int) -> Detector:
     class_name = past.feature_set.class_name
     if kind == "classifier":
         return classifier.fit(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
-    of_normal = linear.fit if kind == "linear" else novelty.fit
+    of_normal = {"linear": linear.fit, "pca": pca.fit}.get(kind, novelty.fit)
     return of_normal(past.feature_set, past.normal.values, seed, plant.classes[class_name].window.panes)
 
 
