@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluation import FLOORS, GOALS, ROOT_FLOOR, ROOT_GOAL, Figures, SkabResult, evaluate_skab
-from training.protocols import hydraulic
+from training.protocols import cmapss, hydraulic
 
 
 def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Console) -> str:
@@ -26,6 +26,12 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
         result["hydraulic"] = rig
     else:
         console.print("hydraulic rig: not measured")
+    if (data / "cmapss_fd001").is_dir():
+        engines = _engines(data / "cmapss_fd001", seeds, console)
+        result["cmapss"] = {name: round(float(np.mean(of)), 4) for name, of in engines.items()}
+        result["cmapss_ranges"] = {name: [min(of), max(of)] for name, of in engines.items()}
+    else:
+        console.print("C-MAPSS FD001: not measured")
     result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
     result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
     return msgspec.json.encode(result).decode()
@@ -64,6 +70,37 @@ def _columns(found: list[Figures]) -> list[tuple[str, list[float]]]:
 def _bounds(limits: dict[str, float], at_least: str, at_most: str) -> list[str]:
     signs = {"f1": at_least, "far": at_most, "mar": at_most, "far+mar": at_most, "nab": at_least}
     return [f"{sign} {limits[name]:g}" if name in limits else "" for name, sign in signs.items()]
+
+
+def _engines(folder: Path, seeds: Sequence[int], console: Console) -> dict[str, list[float]]:
+    """Figures by name, one for each seed."""
+    console.print(f"C-MAPSS FD001: remaining life of the test engines, {len(seeds)} seed(s)")
+    found = [cmapss.evaluate(folder, seed).as_dict() for seed in seeds]
+    columns = {name: [figures[name] for figures in found] for name in found[0]}
+    console.print(_engine_table(columns))
+    return columns
+
+
+def _engine_table(columns: dict[str, list[float]]) -> Table:
+    """Lives and errors are in cycles."""
+    shown = {
+        "RMSE, one net": ("rmse", ".2f"),
+        "RMSE, five": ("rmse_ensemble", ".2f"),
+        "score, one net": ("score", ".0f"),
+        "score, five": ("score_ensemble", ".0f"),
+        "in 80 % interval": ("coverage", ".2f"),
+        "its width": ("width", ".1f"),
+    }
+    table = Table("C-MAPSS FD001", *shown, title_justify="left")
+    table.add_row("measured", *(f"{np.mean(columns[name]):{form}}" for name, form in shown.values()))
+    table.add_row(
+        "  seeds", *(f"{min(columns[name]):{form}}–{max(columns[name]):{form}}" for name, form in shown.values())
+    )
+    table.add_row("  floor", *(f"≤ {cmapss.FLOORS[name]:g}" for name in ("rmse", "rmse_ensemble")))
+    table.add_row("  goal", *[f"≤ {cmapss.GOAL:g}"] * 2)
+    table.add_row("  tree", f"{cmapss.TREE:g}", "", f"{cmapss.TREE_SCORE:g}")
+    table.caption = "true remaining life at the last cycle of 100 engines, not capped; cycles"
+    return table
 
 
 def _rig_table(rig: dict[str, float]) -> Table:

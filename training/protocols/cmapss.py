@@ -30,8 +30,8 @@ SPANS = (5, 15, 30, 60)
 """Cycles"""
 FLOORS = {"rmse": 13.3, "rmse_ensemble": 12.8}
 GOAL = 11.5
-TREE = 12.97
-"""RMSE of gradient boosting on the last, mean, deviation and slope of 30 cycles."""
+TREE, TREE_SCORE = 12.97, 230
+"""RMSE and NASA's score of gradient boosting on the last, mean, deviation and slope of 30 cycles."""
 FLIGHT_MS = 3_600_000
 """Any time will do: windows are counted in rows."""
 CHANNELS = {
