@@ -42,7 +42,7 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "novelty", "linear", "pca", "classifier"]),
+    type=click.Choice(["auto", "novelty", "linear", "pca", "classifier", "lifetime"]),
     default="auto",
     show_default=True,
     help="auto: a classifier where the labels hold five faults or more to learn from, else novelty.",
@@ -70,7 +70,7 @@ def train(
     class_name: str | None,
     machine_id: str | None,
     labels: str | None,
-    kind: Literal["auto", "novelty", "linear", "pca", "classifier"],
+    kind: Literal["auto", "novelty", "linear", "pca", "classifier", "lifetime"],
     start: datetime | None,
     end: datetime | None,
     seed: int,

@@ -22,13 +22,13 @@ class Life(msgspec.Struct, frozen=True):
     """
 
     cap: float
-    """Longest remaining life that is told apart; as an upper end it means: that long or longer."""
+    """Longest remaining life that is predicted; the interval may reach beyond."""
     unit: str
     """Of all lives here: cycles, hours, windows."""
     at: tuple[float, ...]
     """Predicted remaining lives, rising, of which the errors are known."""
     low: tuple[float, ...]
-    """True less predicted remaining life at each, lower end; not positive."""
+    """True less predicted remaining life at each, lower end; not positive. The true one is not capped."""
     high: tuple[float, ...]
     """Upper end; not negative."""
     covered: float | None = None
@@ -45,33 +45,32 @@ class Life(msgspec.Struct, frozen=True):
         unit: str,
         covered: float | None = None,
     ) -> Life:
-        """From held-out scores, true remaining lives (capped) and numbers of the runs, (n,) each."""
+        """From held-out scores, true remaining lives and numbers of the runs, (n,) each."""
         predicted = np.clip(cap - np.asarray(scores, np.float64), 0, cap)
         parts = [part for part in np.array_split(np.argsort(predicted, kind="stable"), PARTS) if len(part)]
-        ends = np.array([_ends((remaining - predicted)[part], runs[part], cap) for part in parts])
+        ends = np.array([_ends((remaining - predicted)[part], runs[part], float(remaining.max())) for part in parts])
         at = np.array([np.median(predicted[part]) for part in parts])
         at, first = np.unique(at, return_index=True)
         low, high = ends[first].T
         return cls(cap, unit, tuple(at.tolist()), tuple(low.tolist()), tuple(high.tolist()), covered)
 
     def __call__(self, scores: ArrayLike) -> Floats:
-        """(n,) scores to (n, 3): remaining life, lower and upper end, within [0, cap]."""
+        """(n,) scores to (n, 3): remaining life, at most the cap, and the lower and upper end."""
         predicted = np.clip(self.cap - np.asarray(scores, np.float64), 0, self.cap)
         ends = (predicted + np.interp(predicted, self.at, end) for end in (self.low, self.high))
-        return np.clip(np.stack([predicted, *ends], 1), 0, self.cap)
+        return np.maximum(np.stack([predicted, *ends], 1), 0)
 
     def holds(self, scores: ArrayLike, remaining: Floats) -> NDArray[np.bool_]:
-        """(n,) whether the true remaining life is in its interval; a life beyond the cap counts as the cap."""
+        """(n,) whether the true remaining life is in its interval."""
         _, low, high = self(scores).T
-        true = np.minimum(remaining, self.cap)
-        inside: NDArray[np.bool_] = (low <= true) & (true <= high)
+        inside: NDArray[np.bool_] = (low <= remaining) & (remaining <= high)
         return inside
 
 
-def _ends(errors: Floats, runs: NDArray[np.int64], cap: float) -> tuple[float, float]:
-    """Lower and upper error of one part; all that is possible where its runs are too few to tell."""
+def _ends(errors: Floats, runs: NDArray[np.int64], longest: float) -> tuple[float, float]:
+    """Lower and upper error of one part; the longest life either way where its runs are too few to tell."""
     level = (1 + COVERAGE) / 2 * (1 + 1 / len(np.unique(runs)))
     if level > 1:
-        return -cap, cap
+        return -longest, longest
     low, high = np.quantile(errors, (1 - level, level))
     return min(float(low), 0.0), max(float(high), 0.0)

@@ -51,7 +51,7 @@ class _Rows:
     values: Array
     """(n, features)"""
     remaining: Floats
-    """(n,) capped"""
+    """(n,)"""
     run: NDArray[np.int64]
     """(n,) number of the history"""
 
@@ -139,11 +139,11 @@ def learn(
         HeadraceError: there are fewer than two runs, no window is as new as the cap, or nothing moves.
     """
     cap = _cap(histories, cap)
-    data = _together(histories, cap)
+    data = _together(histories)
     scaler = Scaler.fit(data.values)
     if not scaler.live.any():
         raise HeadraceError(f"histories: expected a feature that moves, got constants in {len(data.run)} windows")
-    rows, consumed = scaler(data.values), (1 - data.remaining / cap).astype(np.float32)
+    rows, consumed = scaler(data.values), (1 - np.minimum(data.remaining / cap, 1)).astype(np.float32)
     folds = int(data.fold.max()) + 1
     first = seed * (MEMBERS + FOLDS)
     parts = [data.fold != fold for fold in range(folds)] + [np.ones(len(rows), bool)] * MEMBERS
@@ -155,9 +155,9 @@ def learn(
 
 def _cap(histories: Sequence[History], cap: float | None) -> float:
     for history in histories:
-        if len(history.values) != len(history.remaining) or not (history.remaining >= 0).all():
+        if len(history.values) != len(history.remaining) or not _lives(history.remaining):
             raise HeadraceError(
-                f"histories: expected a remaining life, not negative, for each of {len(history.values)} windows, got "
+                f"histories: expected a remaining life, 0 or more, for each of {len(history.values)} windows, got "
                 f"{len(history.remaining)} from {np.min(history.remaining, initial=np.inf):g} on"
             )
     lives = np.array([history.remaining.max() for history in histories if len(history.remaining)])
@@ -169,12 +169,16 @@ def _cap(histories: Sequence[History], cap: float | None) -> float:
     return cap
 
 
-def _together(histories: Sequence[History], cap: float) -> _Rows:
+def _lives(remaining: Floats) -> bool:
+    return bool((np.isfinite(remaining) & (remaining >= 0)).all())
+
+
+def _together(histories: Sequence[History]) -> _Rows:
     some = [history for history in histories if len(history.remaining)]
     values = np.concatenate([history.values for history in some])
     remaining = np.concatenate([history.remaining for history in some])
     run = np.repeat(np.arange(len(some)), [len(history.remaining) for history in some])
-    return _Rows(values, np.minimum(remaining, cap), run)
+    return _Rows(values, remaining, run)
 
 
 def _held_out(regressors: Sequence[Regressor], rows: Array, fold: NDArray[np.int64]) -> Floats:
@@ -187,12 +191,12 @@ def _held_out(regressors: Sequence[Regressor], rows: Array, fold: NDArray[np.int
 
 def _limit(scores: Floats, data: _Rows, cap: float) -> float:
     """That `FALSE_ALARMS` of the windows as new are above."""
-    return float(np.float32(np.quantile(scores[data.remaining == cap], 1 - FALSE_ALARMS, method="higher")))
+    return float(np.float32(np.quantile(scores[data.remaining >= cap], 1 - FALSE_ALARMS, method="higher")))
 
 
 def _false_alarms(scores: Floats, data: _Rows, cap: float) -> float:
     """Part of the windows as new of a fold that is above the limit of the other folds; NaN where it cannot be told."""
-    as_new, alarms = data.remaining == cap, [np.empty(0, bool)]
+    as_new, alarms = data.remaining >= cap, [np.empty(0, bool)]
     for known in _others(data.fold):
         if as_new[known].any():
             theta = np.quantile(scores[known & as_new], 1 - FALSE_ALARMS, method="higher")

@@ -86,6 +86,21 @@ def test_labels_enough_become_a_classifier_that_beats_doing_nothing(feature_set:
     assert {"curves.png", "confusion.png"} < {path.name for path in outcome.report.iterdir()}
 
 
+def test_faults_that_are_over_become_a_lifetime(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = faults(400, count=10, last=3)
+    outcome = run(
+        Plan("pump", kind="lifetime"),
+        PLANT,
+        Offline(feature_set, 400, truth),
+        Registry(tmp_path),
+        tmp_path / "reports",
+        faults=truth,
+    )
+    assert outcome.bundle.card.life is not None
+    assert outcome.bundle.card.life.unit == "h"
+    assert outcome.metrics["detector"]["faults"] == 3
+
+
 def test_few_labels_keep_faults_out_of_what_is_normal(feature_set: FeatureSet, tmp_path: Path) -> None:
     truth = faults(300, count=2, last=1)
     offline = Offline(feature_set, 300, truth)
