@@ -34,6 +34,11 @@ class Life(msgspec.Struct, frozen=True):
     covered: float | None = None
     """Part of remaining lives within such intervals, on runs that neither network nor interval had seen."""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError, which a bundle's reader makes its own, where it could not be read between the parts."""
+        if not (self.at and len(self.at) == len(self.low) == len(self.high) and sorted(set(self.at)) == list(self.at)):
+            raise ValueError(f"expected rising lives, each with two ends, got {self.at}, {self.low} and {self.high}")
+
     @classmethod
     def of(
         cls,

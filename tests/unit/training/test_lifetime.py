@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,6 +79,12 @@ def test_too_few_runs_leave_the_interval_wide_open(feature_set: FeatureSet) -> N
     runs = [run(feature_set, seed) for seed in range(3)]
     life = lifetime.learn(feature_set, runs, 0, unit="hours", cap=CAP).life
     assert life([3.0])[0].tolist() == [17.0, 0.0, 17.0 + 39.0]
+
+
+@pytest.mark.parametrize("at", [(), (1.0,), (2.0, 1.0), (1.0, 1.0)])
+def test_an_interval_that_cannot_be_read_is_refused(at: tuple[float, ...]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="expected rising lives"):
+        msgspec.convert({"cap": 9, "unit": "h", "at": at, "low": (0, 0), "high": (1, 1)}, Life)
 
 
 def test_what_cannot_be_learned_is_refused(feature_set: FeatureSet) -> None:
