@@ -34,6 +34,7 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
         console.print("C-MAPSS FD001: not measured")
     result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
     result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
+    result["skab_pca"] = {name: figures.as_dict() for name, figures in skab.pca.items()}
     return msgspec.json.encode(result).decode()
 
 
@@ -47,8 +48,8 @@ def _skab_table(result: SkabResult) -> Table:
         table.add_row("  seeds", *(f"{min(c):{form}}–{max(c):{form}}" for form, c in columns))
         table.add_row("  floor", *_bounds(FLOORS[name], "≥", "≤"))
         table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
-        linear = (f"{column[0]:{form}}" for form, column in _columns([result.linear[name]]))
-        table.add_row("  linear", *linear)
+        for rival, figures in (("linear", result.linear), ("pca", result.pca)):
+            table.add_row(f"  {rival}", *(f"{column[0]:{form}}" for form, column in _columns([figures[name]])))
     table.caption = (
         f"root channel named first: {np.mean(result.roots):.1f} of {result.of_roots} "
         f"(floor {ROOT_FLOOR}, goal {ROOT_GOAL}); always-alarm has F1 .698"
