@@ -146,8 +146,8 @@ def learn(
     rows, consumed = scaler(data.values), (1 - np.minimum(data.remaining / cap, 1)).astype(np.float32)
     folds = int(data.fold.max()) + 1
     first = seed * (MEMBERS + FOLDS)
-    parts = [data.fold != fold for fold in range(folds)] + [np.ones(len(rows), bool)] * MEMBERS
-    tasks = [Task(rows[part], consumed[part], first + i) for i, part in enumerate(parts)]
+    parts = [np.flatnonzero(data.fold != fold) for fold in range(folds)] + [np.arange(len(rows))] * MEMBERS
+    tasks = [Task(rows, consumed, part, first + i) for i, part in enumerate(parts)]
     found, losses = regressor.train(tasks, trained)
     held_out = cap * _held_out(found[:folds], rows, data.fold)
     return Learned(feature_set, data, scaler, found[folds:], losses[:, folds:], held_out, cap, unit, seed)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import linalg
 
 from training import networks, runtime
@@ -34,9 +35,11 @@ class Task:
     """What one regressor learns."""
 
     rows: Array
-    """(n, p) scaled"""
+    """(n, p) scaled; tasks may share them"""
     targets: Array
     """(n,) about 0 to 1"""
+    among: NDArray[np.int64]
+    """Rows that it may see."""
     seed: int
 
 
@@ -106,12 +109,12 @@ def _descend(model: Any, tasks: Sequence[Task]) -> Array:
     """AdamW with a cosine schedule on the mean squared error; losses every tenth step."""
     keras = runtime.keras()
     draws = [np.random.default_rng(task.seed) for task in tasks]
-    steps = int(np.clip(PASSES * max(len(task.rows) for task in tasks) // BATCH, *STEPS))
+    steps = int(np.clip(PASSES * max(len(task.among) for task in tasks) // BATCH, *STEPS))
     optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), DECAY)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     step, losses = _compiled_step(model, optimizer), []
     for number in range(steps):
-        drawn = [rng.integers(len(task.rows), size=BATCH) for rng, task in zip(draws, tasks, strict=True)]
+        drawn = [task.among[rng.integers(len(task.among), size=BATCH)] for rng, task in zip(draws, tasks, strict=True)]
         rows = np.stack([task.rows[some] for task, some in zip(tasks, drawn, strict=True)])
         targets = np.stack([task.targets[some, None] for task, some in zip(tasks, drawn, strict=True)])
         loss = step(rows, targets)
