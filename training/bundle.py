@@ -30,6 +30,7 @@ from training.detectors.autoencoder import Dense
 from training.detectors.base import Detector, Kind
 from training.explain import Explainer
 from training.files import put_folder, turn
+from training.life import Life
 from training.scaler import Scaler
 from training.scoring import ModeScorer, Scorer
 
@@ -59,6 +60,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     scaler: Scaler
     threshold: float
     """θ: a window is abnormal where its score is above."""
+    life: Life | None = None
+    """How the score is read as remaining life, where it tells one."""
     trained_on_ms: tuple[int, int] | None = None
     """Event time of the first and the last training window."""
     seed: int | None = None
@@ -98,6 +101,7 @@ class Bundle:
             inputs=detector.inputs,
             scaler=detector.scaler,
             threshold=detector.limit,
+            life=detector.life,
             trained_on_ms=trained_on_ms,
             seed=detector.seed,
             modes=detector.modes or UNSET,
@@ -125,6 +129,8 @@ class Bundle:
         """64 hex digits: sha256 of the canonical configuration and the weights."""
         content = {**msgspec.to_builtins(self.card), "model": archive.digest(self.archive)}
         del content["metrics"], content["environment"]
+        if content["life"] is None:
+            del content["life"]  # so that bundles from before there were lifetimes keep their names
         return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
     @property

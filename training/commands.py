@@ -42,7 +42,7 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 @click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
 @click.option(
     "--kind",
-    type=click.Choice(["auto", "novelty", "linear", "classifier"]),
+    type=click.Choice(["auto", "novelty", "linear", "pca", "classifier", "lifetime"]),
     default="auto",
     show_default=True,
     help="auto: a classifier where the labels hold five faults or more to learn from, else novelty.",
@@ -70,7 +70,7 @@ def train(
     class_name: str | None,
     machine_id: str | None,
     labels: str | None,
-    kind: Literal["auto", "novelty", "linear", "classifier"],
+    kind: Literal["auto", "novelty", "linear", "pca", "classifier", "lifetime"],
     start: datetime | None,
     end: datetime | None,
     seed: int,
@@ -133,9 +133,9 @@ def train(
 def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: int) -> None:
     from training import recorded  # noqa: PLC0415 - slow to import; --help is not
 
-    if kind == "classifier":
-        raise click.UsageError("--kind: expected novelty or linear with --data, got classifier: labels are not used")
-    for found in recorded.train(data, normal_rows, out, seed, _say, linear=kind == "linear"):
+    if kind not in ("auto", "novelty", "linear", "pca"):
+        raise click.UsageError(f"--kind: expected novelty, linear or pca with --data, got {kind}: labels are not used")
+    for found in recorded.train(data, normal_rows, out, seed, _say, kind="novelty" if kind == "auto" else kind):
         console.print(
             f"{found.scope}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
             f"{found.measured:.2%} (the limit is made for {found.nominal:.2%})",

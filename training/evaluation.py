@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.schema import FeatureSet
-from training.detectors import linear, novelty
+from training.detectors import linear, novelty, pca
 from training.detectors.base import Detector
 from training.explain import by_channel, shares
 from training.protocols import nab, skab
@@ -60,6 +60,8 @@ class SkabResult:
     of_roots: int
     linear: dict[str, Figures]
     """The linear detector's, "plain" and with "recovery": what the network must beat. It has no seeds."""
+    pca: dict[str, Figures]
+    """Likewise, of T² and Q."""
 
     def means(self) -> dict[str, dict[str, float]]:
         """Over the seeds, with and without recovery."""
@@ -88,10 +90,12 @@ def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], 
         plain.append(figures(judged, recovery=False))
         recovery.append(figures(judged, recovery=True))
         roots.append(sum(one.first in skab.CAUSES.get(one.run.machine_id, ()) for one in judged))
-    progress("SKAB: the linear detector")
-    judged = judge(runs, 0, linear.fit_many)
-    yardstick = {"plain": figures(judged, recovery=False), "recovery": figures(judged, recovery=True)}
-    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs), yardstick)
+    progress("SKAB: the linear detector, and PCA")
+    yardsticks = []
+    for fit_many in (linear.fit_many, pca.fit_many):
+        judged = judge(runs, 0, fit_many)
+        yardsticks.append({"plain": figures(judged, recovery=False), "recovery": figures(judged, recovery=True)})
+    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs), *yardsticks)
 
 
 def judge(

@@ -17,9 +17,10 @@ from features.schema import FeatureSet
 from training import dataset, leakage, progress, report
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
-from training.detectors import classifier, linear, novelty
+from training.detectors import classifier, lifetime, linear, novelty, pca
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
+from training.histories import histories
 from training.judge import Metrics, Scored, judge, objection, promised, worthless
 from training.labels import Fault
 from training.registry import Registry
@@ -131,11 +132,13 @@ def choose_kind(plan: Plan, past: Dataset) -> Kind:
 
 
 def fit(kind: Kind, plant: Plant, past: Dataset, seed: int) -> Detector:
-    """A detector of past windows; all but the classifier learn from the healthy ones alone."""
+    """A detector of past windows; all but classifier and lifetime learn from the healthy ones alone."""
     class_name = past.feature_set.class_name
     if kind == "classifier":
         return classifier.fit(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
-    of_normal = linear.fit if kind == "linear" else novelty.fit
+    if kind == "lifetime":
+        return lifetime.fit(past.feature_set, histories(past), seed, unit="h")
+    of_normal = {"linear": linear.fit, "pca": pca.fit}.get(kind, novelty.fit)
     return of_normal(past.feature_set, past.normal.values, seed, plant.classes[class_name].window.panes)
 
 
@@ -144,6 +147,8 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
     class_name = past.feature_set.class_name
     if kind == "classifier":
         return classifier.untrained(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
+    if kind == "lifetime":
+        return lifetime.learn(past.feature_set, histories(past), seed, unit="h", trained=False).detector()
     panes = plant.classes[class_name].window.panes
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
 

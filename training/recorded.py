@@ -15,8 +15,7 @@ from features.plant import Plant
 from features.schema import FeatureSet
 from training import backtest, recording
 from training.bundle import Bundle
-from training.detectors import linear as linear_detector
-from training.detectors import novelty
+from training.detectors import linear, novelty, pca
 from training.detectors.base import Detector
 from training.detectors.chain import FEWEST_ROWS
 from training.detectors.limits import TAIL
@@ -30,6 +29,12 @@ TOLERATED = 0.01
 SUSPICIOUS = 0.5
 """Part of rows that are events from which on a person is warned."""
 Say = Callable[[str], None]
+_FIT_MANY: dict[str, Callable[..., dict[str, Detector]]] = {
+    "novelty": novelty.fit_many,
+    "linear": linear.fit_many,
+    "pca": pca.fit_many,
+}
+"""Those that need no labels."""
 
 
 class Learned(NamedTuple):
@@ -44,7 +49,7 @@ class Learned(NamedTuple):
 
 
 def train(
-    path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lambda _: None, *, linear: bool = False
+    path: Path, normal_rows: int, out: Path, seed: int = 0, say: Say = lambda _: None, *, kind: str = "novelty"
 ) -> list[Learned]:
     """Learn from the first `normal_rows` rows of each machine; write `out`/plant.yaml and `out`/registry.
 
@@ -71,7 +76,7 @@ def train(
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
     out.mkdir(parents=True, exist_ok=True)
     (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
-    fit_many, feature_set = linear_detector.fit_many if linear else novelty.fit_many, FeatureSet.of(plant, CLASS)
+    fit_many, feature_set = _FIT_MANY[kind], FeatureSet.of(plant, CLASS)
     detectors = fit_many(feature_set, matrices, seed, WINDOW_ROWS)
     say("learning from the older half, to see what the newer half would have been")
     rates = backtest.false_alarm_rates(fit_many, feature_set, matrices, seed, WINDOW_ROWS)

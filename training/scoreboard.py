@@ -12,7 +12,17 @@ from rich.console import Console
 from rich.table import Table
 
 from training.evaluation import FLOORS, GOALS, ROOT_FLOOR, ROOT_GOAL, Figures, SkabResult, evaluate_skab
-from training.protocols import ai4i, hydraulic
+from training.protocols import ai4i, cmapss, hydraulic
+
+_ENGINE_FIGURES = {
+    "rmse": ("RMSE, one network", ".2f"),
+    "rmse_ensemble": ("RMSE, five networks", ".2f"),
+    "score": ("NASA score, one", ".0f"),
+    "score_ensemble": ("NASA score, five", ".0f"),
+    "coverage": ("in the 80 % interval", ".2f"),
+    "coverage_expected": ("  of engines held back", ".2f"),
+    "width": ("mean width of it", ".1f"),
+}
 
 
 def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Console) -> str:
@@ -28,8 +38,15 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
     else:
         console.print("hydraulic rig: not measured")
     result |= _ai4i(data / "ai4i2020", seeds, console)
+    if (data / "cmapss_fd001").is_dir():
+        engines = _engines(data / "cmapss_fd001", seeds, console)
+        result["cmapss"] = {name: round(float(np.mean(of)), 4) for name, of in engines.items()}
+        result["cmapss_ranges"] = {name: [min(of), max(of)] for name, of in engines.items()}
+    else:
+        console.print("C-MAPSS FD001: not measured")
     result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
     result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
+    result["skab_pca"] = {name: figures.as_dict() for name, figures in skab.pca.items()}
     return msgspec.json.encode(result).decode()
 
 
@@ -43,8 +60,8 @@ def _skab_table(result: SkabResult) -> Table:
         table.add_row("  seeds", *(f"{min(c):{form}}–{max(c):{form}}" for form, c in columns))
         table.add_row("  floor", *_bounds(FLOORS[name], "≥", "≤"))
         table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
-        linear = (f"{column[0]:{form}}" for form, column in _columns([result.linear[name]]))
-        table.add_row("  linear", *linear)
+        for rival, figures in (("linear", result.linear), ("pca", result.pca)):
+            table.add_row(f"  {rival}", *(f"{column[0]:{form}}" for form, column in _columns([figures[name]])))
     table.caption = (
         f"root channel named first: {np.mean(result.roots):.1f} of {result.of_roots} "
         f"(floor {ROOT_FLOOR}, goal {ROOT_GOAL}); always-alarm has F1 .698"
@@ -88,6 +105,32 @@ def _ai4i_table(columns: dict[str, list[float]]) -> Table:
     for name, bounds in (("floor", ai4i.FLOORS), ("goal", ai4i.GOALS)):
         table.add_row(f"  {name}", *(f"≥ {bounds[column]:g}" if column in bounds else "" for column in columns))
     table.add_row("  trees", *(f"{ai4i.TREE[column]:.3f}" for column in columns))
+    return table
+
+
+def _engines(folder: Path, seeds: Sequence[int], console: Console) -> dict[str, list[float]]:
+    """Figures by name, one for each seed."""
+    console.print(f"C-MAPSS FD001: remaining life of the test engines, {len(seeds)} seed(s)")
+    found = [cmapss.evaluate(folder, seed).as_dict() for seed in seeds]
+    columns = {name: [figures[name] for figures in found] for name in found[0]}
+    console.print(_engine_table(columns))
+    return columns
+
+
+def _engine_table(columns: dict[str, list[float]]) -> Table:
+    """Lives and errors are in cycles."""
+    table = Table("C-MAPSS FD001", "mean", "seeds", "floor", "goal", "tree", title_justify="left")
+    known = {
+        "rmse": (f"≤ {cmapss.FLOORS['rmse']:g}", f"≤ {cmapss.GOAL:g}", f"{cmapss.TREE:g}"),
+        "rmse_ensemble": (f"≤ {cmapss.FLOORS['rmse_ensemble']:g}", f"≤ {cmapss.GOAL:g}"),
+        "score": ("", "", f"{cmapss.TREE_SCORE:g}"),
+    }
+    for name, (text, form) in _ENGINE_FIGURES.items():
+        found = columns[name]
+        table.add_row(
+            text, f"{np.mean(found):{form}}", f"{min(found):{form}}–{max(found):{form}}", *known.get(name, ())
+        )
+    table.caption = "true remaining life at the last cycle of 100 engines, not capped; cycles"
     return table
 
 

@@ -10,11 +10,12 @@ from typing import Any, Literal
 from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training.explain import Explainer
+from training.life import Life
 from training.scaler import Array, Scaler
 from training.scoring import ModeScorer, Scorer
 from training.threshold import Choice
 
-Kind = Literal["novelty", "linear", "classifier"]
+Kind = Literal["novelty", "linear", "pca", "classifier", "lifetime"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,14 @@ class Detector:
     seed: int
     losses: Mapping[str, Array] = field(default_factory=dict)
     """Loss curves of the training, by name."""
+    calibration: tuple[float, float] | None = None
+    """False-alarm rate that the limit is made for, and the one measured on normal rows held back; None: not known."""
     modes: tuple[str, ...] = ()
     """Failure modes that the model knows apart; empty: none."""
     choice: Choice | None = None
     """How the limit was chosen for money; None: it was not."""
+    life: Life | None = None
+    """How a lifetime detector's score is read; None: it is no lifetime detector."""
 
     def score(self, values: Array) -> Array:
         """(n, features of the set) to (n,)"""

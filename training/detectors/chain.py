@@ -52,7 +52,7 @@ class Normal:
             overlap: neighbouring rows that share samples.
             tail: part of normal rows above the limit.
         """
-        blocks = [self._blocks(models, used) for models in members]
+        blocks = [self.blocks(models, used) for models in members]
         moments = [[covariance.moment(block) for block in of] for of in blocks]
         deltas = [covariance.shrinkage(of) for of in moments]
         held_out = [covariance.held_out_scores(of, delta) for of, delta in zip(blocks, deltas, strict=True)]
@@ -63,7 +63,7 @@ class Normal:
             for models, white in zip(members, whites, strict=True)
         ]
 
-    def _blocks(self, models: Sequence[Errors], used: Bools) -> list[Matrix]:
+    def blocks(self, models: Sequence[Errors], used: Bools) -> list[Matrix]:
         """The used errors (rows, q) of each held-out block, by the model of the rows before it, less its usual ones."""
         found = []
         for model, (past, end) in zip(models, pairwise(self._ends), strict=False):

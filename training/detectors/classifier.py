@@ -122,10 +122,12 @@ def learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
     """Dense 64-32-1, or networks of the failure modes where the labels name them well enough.
 
     Raises:
-        HeadraceError: the labels are all alike.
+        HeadraceError: the labels are all alike, or nothing in the features moves.
     """
     if not data.both:
         raise HeadraceError(f"labels: expected faulty and healthy windows, got {len(data.labels)} all alike")
+    if not Scaler.fit(data.values).live.any():
+        raise HeadraceError(f"training: expected a feature that moves, got constants in {len(data.labels)} windows")
     modes = None if data.modes is None else modal.targets(data.labels, data.modes)
     return _learn(data, folds, seed) if modes is None else _learn_modes(data, modes, folds, seed)
 

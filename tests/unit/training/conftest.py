@@ -9,7 +9,7 @@ import pytest
 
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.schema import FeatureSet
-from training.detectors import autoencoder, classifier, modal, novelty
+from training.detectors import autoencoder, classifier, lifetime, modal, novelty, regressor
 from training.scaler import Array
 
 CHANNELS = ("flow", "pressure", "temperature")
@@ -56,4 +56,7 @@ def quick() -> Iterator[None]:
         patch.setattr(classifier, "MEMBERS", 2)
         patch.setattr(classifier, "EPOCHS", 8)
         patch.setattr(classifier, "BATCH", 32)
+        patch.setattr(lifetime, "MEMBERS", 2)
+        patch.setattr(regressor, "STEPS", (200, 200))
+        patch.setattr(regressor, "BATCH", 64)
         yield

@@ -130,6 +130,21 @@ def test_windows_that_share_samples_with_learned_ones_do_not_judge(feature_set: 
         )
 
 
+def test_faults_that_are_over_become_a_lifetime(feature_set: FeatureSet, tmp_path: Path) -> None:
+    truth = faults(400, count=10, last=3)
+    outcome = run(
+        Plan("pump", kind="lifetime"),
+        PLANT,
+        Offline(feature_set, 400, truth),
+        Registry(tmp_path),
+        tmp_path / "reports",
+        faults=truth,
+    )
+    assert outcome.bundle.card.life is not None
+    assert outcome.bundle.card.life.unit == "h"
+    assert outcome.metrics["detector"]["faults"] == 3
+
+
 def test_few_labels_keep_faults_out_of_what_is_normal(feature_set: FeatureSet, tmp_path: Path) -> None:
     truth = faults(300, count=2, last=1)
     offline = Offline(feature_set, 300, truth)

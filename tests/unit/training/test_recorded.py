@@ -133,3 +133,11 @@ def test_every_number_of_channels_is_a_plant(tmp_path: Path) -> None:
     odd = table().rename(columns={"pressure": "2nd flow"}).assign(**{"Flow l min": 1e9, "flow_l_min": 1e-9})
     plant = recording.describe(recording.read(written(odd, tmp_path)), NORMAL)
     assert plant.parse(plant.dump()) == plant
+
+
+def test_other_detectors_of_normal_running_learn_from_it_too(tmp_path: Path) -> None:
+    for kind in ("linear", "pca"):
+        recorded.train(written(table(), tmp_path), NORMAL, tmp_path / kind, kind=kind)
+        found = judged(table(), tmp_path / kind, tmp_path)
+        assert found.event[:600].mean() < 0.02
+        assert found.event[615:].all()
