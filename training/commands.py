@@ -51,6 +51,7 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 @click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
 @click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
 @click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
+@click.option("--force", is_flag=True, help="Promote it although it is no better than the champion.")
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,6 +76,7 @@ def train(
     end: datetime | None,
     seed: int,
     no_promote: bool,
+    force: bool,
     data: Path | None,
     normal_rows: int | None,
     out: Path | None,
@@ -82,7 +84,7 @@ def train(
     """Learn from what was seen, and let the workers use it.
 
     Reads the windows of a machine class from the offline store, trains a detector on the older three quarters of them,
-    judges it on the rest, and promotes it if it costs no more than the champion. Workers take it over as they run.
+    judges it on the rest, and promotes it if it is better than the champion. Workers take it over as they run.
 
     Without --labels the windows count as normal running: give a --from and --to in which nothing was wrong. Labels are
     one fault a line, as the simulator writes them:
@@ -107,7 +109,7 @@ def train(
 
     described, folder = Plant.load(plant), Path(home)
     plan = Plan(
-        _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote
+        _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote, force
     )
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("opening the store", total=None)
@@ -122,9 +124,9 @@ def train(
         )
     console.print(_metrics_table(outcome.metrics))
     bundle = outcome.bundle
-    state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
-    console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
-    console.print(f"θ = {bundle.card.threshold:.4g}; plots in {outcome.report}", highlight=False, soft_wrap=True)
+    named = f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}"
+    console.print(f"{named}, {outcome.decision}", highlight=False)
+    console.print(f"θ = {bundle.card.threshold:.4g}; report in {outcome.report}", highlight=False, soft_wrap=True)
 
 
 def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: int) -> None:

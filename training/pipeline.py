@@ -14,15 +14,18 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import dataset, report
+from training import baselines, dataset, probes
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, linear, novelty
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
-from training.judge import Metrics, Scored, judge, objection, worthless
+from training.judge import Metrics, Scored, judge, worthless
 from training.labels import Fault
+from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
+from training.reporting import report
+from training.reporting.evidence import OWN, Evidence
 
 log = logging.getLogger(__name__)
 NEWEST = 0.25
@@ -44,6 +47,8 @@ class Plan:
     """Windows that end in [start, end); None: no limit."""
     seed: int = 0
     promote: bool = True
+    force: bool = False
+    """Promote whatever stands against it."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,20 @@ class Outcome:
 
     bundle: Bundle
     metrics: dict[str, Metrics]
-    """Of the detector, of the champion it would replace, and of detectors that are worth nothing."""
-    objection: str | None
-    """Why it was not promoted, or should not be; None: nothing stands against it."""
-    promoted: bool
+    """Of the detector, of the champion it would replace, of a tree, and of detectors that are worth nothing."""
+    decision: Decision
     report: Path
+    """The page to read; `metrics.json` is beside it."""
+
+    @property
+    def objection(self) -> str | None:
+        """Why it was not promoted, or should not be; None: nothing stands against it."""
+        return self.decision.objection
+
+    @property
+    def promoted(self) -> bool:
+        """True: it is the champion now, and was not before."""
+        return self.decision.promoted
 
 
 def run(
@@ -87,24 +101,44 @@ def run(
         raise HeadraceError(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
+    champion = _champion(registry, _scope(plan), feature_set)
+    later, unseen = _unseen(later, champion)
     kind = choose_kind(plan, past)
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     detector = fit(kind, plant, past, plan.seed)
-    scored = Scored(detector.score(later.values), detector.limit)
-    say("comparing it with detectors that are worth nothing, and with the champion")
-    start = _untrained(kind, plant, past, plan.seed)
-    rivals = {"untrained": Scored(start.score(later.values), start.limit), **worthless(later, scored, plan.seed)}
-    rivals |= _champion(registry, _scope(plan), later)
+    say("comparing it with a tree, with detectors that are worth nothing, and with the champion")
     cost = plant.cost_of(plan.class_name)
-    metrics = {name: judge(later, rival, cost) for name, rival in {"detector": scored, **rivals}.items()}
-    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics["detector"])
-    folder = report.write(reports / bundle.hash, later, scored, detector.losses, metrics)
+    scorers = {OWN: (detector.score, detector.limit)}
+    if champion is not None and unseen:
+        scorers["champion"] = (champion.scorer(), champion.card.threshold)
+    judged = {name: Scored(score(later.values), theta) for name, (score, theta) in scorers.items()}
+    judged |= _rivals(kind, plant, past, later, plan.seed) | worthless(later, judged[OWN], plan.seed)
+    noticed = {name: probes.noticed(score, theta, later) for name, (score, theta) in scorers.items()}
+    metrics = {name: judge(later, scored, cost) for name, scored in judged.items()}
+    for name, found in metrics.items():
+        found["shifts_noticed"] = probes.overall(noticed[name]) if name in noticed else None
+    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics[OWN])
     registry.add(bundle)
-    against = objection(metrics["detector"], {name: found for name, found in metrics.items() if name != "detector"})
-    promoted = plan.promote and against is None
-    if promoted:
+    against = objection(metrics[OWN], metrics) if unseen else UNSEEN
+    decision = decide(
+        against, same=registry.champion(bundle.scope) == bundle.hash, wanted=plan.promote, force=plan.force
+    )
+    if decision.promoted:
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
-    return Outcome(bundle, metrics, against, promoted, folder)
+    evidence = Evidence(
+        bundle, detector, data, past, later, judged, metrics, noticed, cost, decision, faults,
+        champion.hash if champion else None,
+    )  # fmt: skip
+    say("writing the report")
+    return Outcome(bundle, metrics, decision, report.write(reports / bundle.hash, evidence))
+
+
+def _unseen(later: Dataset, champion: Bundle | None) -> tuple[Dataset, bool]:
+    """The windows that the champion has not learned from either, and whether there are any; if not, all."""
+    if champion is None or champion.card.trained_on_ms is None:
+        return later, True
+    after = later.take(later.end_ms > champion.card.trained_on_ms[1])
+    return (after, True) if len(after) else (later, False)
 
 
 def choose_kind(plan: Plan, past: Dataset) -> Kind:
@@ -136,17 +170,26 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
 
 
-def _champion(registry: Registry, scope: str, later: Dataset) -> dict[str, Scored]:
+def _rivals(kind: Kind, plant: Plant, past: Dataset, later: Dataset, seed: int) -> dict[str, Scored]:
+    """The network before its first step, and a tree."""
+    start = _untrained(kind, plant, past, seed)
+    tree = baselines.tree(past, later, plant.cost_of(past.feature_set.class_name), seed)
+    found = {"tree": tree} if tree is not None else {}
+    return found | {"untrained": Scored(start.score(later.values), start.limit)}
+
+
+def _champion(registry: Registry, scope: str, feature_set: FeatureSet) -> Bundle | None:
     """The bundle in use, unless there is none, or it cannot be used, as when it was made for other features."""
     found = registry.champion(scope)
     try:
         bundle = registry.get(found) if found else None
-        if bundle is None or bundle.card.feature_set != later.feature_set.version:
-            return {}
-        return {"champion": Scored(bundle.scorer()(later.values), bundle.card.threshold)}
+        if bundle is None or bundle.card.feature_set != feature_set.version:
+            return None
+        bundle.scorer()
     except BundleError as error:
         log.warning("%s: judged without its champion: %s", scope, error)
-        return {}
+        return None
+    return bundle
 
 
 def _scope(plan: Plan) -> str:

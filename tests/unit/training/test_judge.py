@@ -6,7 +6,8 @@ import pytest
 from features.plant import Cost
 from features.schema import FeatureSet
 from training.dataset import Dataset
-from training.judge import WEEK_MS, Metrics, Scored, judge, objection, worthless
+from training.judge import WEEK_MS, Metrics, Scored, judge, worthless
+from training.promotion import objection
 
 COST = Cost(false_alarm=1, miss=10)
 

@@ -1,0 +1,87 @@
+"""Headline figures: as cards, as a table of all who were judged, as the difference of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from training.judge import Metrics
+from training.reporting.intervals import Floats, Interval, Resampling, interval
+from training.reporting.page import Card, Cell, Table
+from training.reporting.words import FIGURES, NONE, between, maybe
+
+HEADLINES = ("cost_per_window", "false_alarms_per_machine_week", "event_recall", "delay_s", "false_alarm_rate")
+Samples = Mapping[str, Floats]
+
+
+def cards(own: Metrics, samples: Samples, champion: Metrics | None) -> list[Card]:
+    """Figures that a reader wants first; those that the windows cannot tell are left to the table."""
+    names = [name for name in HEADLINES if own.get(name) is not None]
+    return [_card(name, own, samples, champion) for name in names]
+
+
+def _card(name: str, own: Metrics, samples: Samples, champion: Metrics | None) -> Card:
+    figure = FIGURES[name]
+    beside = f"champion {maybe(champion.get(name), figure.form)}" if champion is not None else ""
+    spread = between(spread_of(name, samples), figure.form)
+    return Card(figure.label, maybe(own[name], figure.form), spread, beside)
+
+
+def spread_of(name: str, samples: Samples) -> Interval | None:
+    """Interval of one figure."""
+    return interval(samples[name]) if name in samples else None
+
+
+def rivals(metrics: Mapping[str, Metrics], samples: Mapping[str, Samples], caption: str) -> Table:
+    """All figures of all who were judged, one row each; figures that nobody has are left out."""
+    shown = [name for name in FIGURES if any(known(name, found) for found in metrics.values())]
+    rows = []
+    for who, found in metrics.items():
+        cells = [
+            Cell(maybe(found.get(name), FIGURES[name].form), between(spread_of(name, samples[who]), FIGURES[name].form))
+            for name in shown
+        ]
+        rows.append([Cell(who), *cells])
+    return Table(caption, ["", *(FIGURES[name].label for name in shown)], rows)
+
+
+def meanings(metrics: Metrics) -> list[Sequence[Cell]]:
+    """What each figure that is there means."""
+    return [
+        [Cell(figure.label), Cell(figure.meaning, words=True)]
+        for name, figure in FIGURES.items()
+        if known(name, metrics)
+    ]
+
+
+def known(name: str, metrics: Metrics) -> bool:
+    """Whether the windows can tell; where there is no fault, no alarm can be right."""
+    return metrics.get(name) is not None and (name != "precision" or bool(metrics["faulty_windows"]))
+
+
+def how(drawn: Resampling | None) -> str:
+    """What the intervals are."""
+    if drawn is None:
+        return "No intervals: there are too few machines and too little time to draw from."
+    return (
+        f"Intervals: the middle 95 % of {drawn.words}. Where none stands, all resamples agree, or too few of them "
+        "could tell: then what was not seen matters more than what was."
+    )
+
+
+def difference(name: str, mine: Metrics, theirs: Metrics) -> float | None:
+    """Of two who were judged on the same windows; None where either is not known."""
+    one, other = mine.get(name), theirs.get(name)
+    return None if one is None or other is None else one - other
+
+
+def paired(name: str, mine: Samples, theirs: Samples) -> Interval | None:
+    """Interval of the difference, both drawn alike."""
+    return interval(mine[name] - theirs[name]) if name in mine and name in theirs else None
+
+
+def signed(value: float | None, name: str) -> str:
+    """A difference, with its sign."""
+    if value is None:
+        return NONE
+    text = FIGURES[name].form(value)
+    return f"+{text}" if value > 0 else text
