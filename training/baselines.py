@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from features.plant import Cost
 from training import threshold
@@ -15,7 +16,7 @@ from training.dataset import Dataset
 from training.judge import Scored
 from training.scaler import Array, Scaler
 
-MOST_ROWS = 50_000
+MOST_ROWS = 20_000
 """Windows that a tree learns from; of more every k-th, so that a yardstick does not cost more than what it measures."""
 TAIL = 0.001
 """False-alarm rate that the limit without labels is made for, as that of the novelty detectors."""
@@ -27,9 +28,10 @@ FEWEST = 16
 def tree(past: Dataset, later: Dataset, cost: Cost, seed: int) -> Scored | None:
     """Boosted trees where the past has faulty and healthy windows, else an isolation forest; None: too few windows."""
     past = _thinned(past)
-    if len(past) < FEWEST or len(past.normal) < FEWEST:
+    if len(past.normal) < FEWEST:
         return None
-    return _boosted(past, later, cost, seed) if past.faulty.any() else _isolated(past.normal, later, seed)
+    with threadpool_limits(1):  # threads that wait for one another cost more than they bring where others work too
+        return _boosted(past, later, cost, seed) if past.faulty.any() else _isolated(past.normal, later, seed)
 
 
 def _thinned(data: Dataset) -> Dataset:

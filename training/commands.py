@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -15,31 +14,20 @@ from rich.table import Table
 from features.errors import BundleError
 from features.plant import Plant
 from features.schema import FeatureSet
+from training import options
+from training.options import DAY, utc
 from training.registry import Registry
 
 console = Console()
-DAY = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
-
-
-def _option(name: str, default: str, text: str) -> Callable[..., Any]:
-    """An option that the environment can give, as every process of Headrace understands it."""
-    envvar = "HEADRACE_" + name.strip("-").replace("-", "_").upper()
-    shown = f"{text}  [{envvar}; {default}]"
-    return click.option(name, default=default, envvar=envvar, help=shown)
-
-
-_plant = _option("--plant", "plant.yaml", "Plant description.")
-_home = _option("--home", ".headrace", "Folder of tables, registry and reports.")
-_redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 
 
 @click.command()
-@_plant
-@_home
-@_redis
+@options.plant
+@options.home
+@options.redis
 @click.option("--class", "class_name", help="Machine class to learn.  [default: the plant's only one]")
 @click.option("--machine", "machine_id", help="Train a bundle for this machine alone.")
-@click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
+@options.labels
 @click.option(
     "--kind",
     type=click.Choice(["auto", "novelty", "linear", "classifier"]),
@@ -47,8 +35,8 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
     show_default=True,
     help="auto: a classifier where the labels hold five faults or more to learn from, else novelty.",
 )
-@click.option("--from", "start", type=click.DateTime(DAY), help="First window end to use (UTC).")
-@click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
+@options.start
+@options.end
 @click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
 @click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
 @click.option("--force", is_flag=True, help="Promote it although it is no better than the champion.")
@@ -109,7 +97,7 @@ def train(
 
     described, folder = Plant.load(plant), Path(home)
     plan = Plan(
-        _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote, force
+        _class(described, class_name, machine_id), machine_id, kind, utc(start), utc(end), seed, not no_promote, force
     )
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("opening the store", total=None)
@@ -201,10 +189,6 @@ def _class(plant: Plant, class_name: str | None, machine_id: str | None) -> str:
     return next(iter(plant.classes))
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(tzinfo=UTC)
-
-
 @click.group()
 def registry() -> None:
     """Show and change which bundle scores which machines.
@@ -215,7 +199,7 @@ def registry() -> None:
 
 
 @registry.command("list")
-@_home
+@options.home
 def list_(home: str) -> None:
     """Show all bundles and the promotions of each scope."""
     store = Registry(Path(home) / "registry")
@@ -235,14 +219,14 @@ def list_(home: str) -> None:
 
 
 @registry.command()
-@_plant
-@_home
+@options.plant
+@options.home
 @click.argument("scope")
 @click.argument("bundle")
 @click.option("--effective-at", type=click.DateTime(DAY), help="Windows that end then (UTC) or later.  [default: all]")
 def promote(plant: str, home: str, scope: str, bundle: str, effective_at: datetime | None) -> None:
     """Let BUNDLE (the beginning of its hash) score the machines of SCOPE."""
-    store, since = Registry(Path(home) / "registry"), _utc(effective_at)
+    store, since = Registry(Path(home) / "registry"), utc(effective_at)
     found = store.find(bundle)
     since_ms = 0 if since is None else round(since.timestamp() * 1000)
     store.promote(scope, found, since_ms, FeatureSet.of(Plant.load(plant), scope.partition("/")[0]))
@@ -250,7 +234,7 @@ def promote(plant: str, home: str, scope: str, bundle: str, effective_at: dateti
 
 
 @registry.command("roll-back")
-@_home
+@options.home
 @click.argument("scope")
 def roll_back(home: str, scope: str) -> None:
     """Take the newest promotion of SCOPE back; the one before it serves again."""

@@ -68,7 +68,7 @@ def _no_better(own: Metrics, champion: Metrics) -> str | None:
     """Better: costs less; or as much, and ranks faults higher or, where there was none, notices smaller shifts.
 
     Where there was no fault, cost is false alarms alone, and one that costs less must not owe it to being deaf: what it
-    notices, less what it alarms at for nothing, must not be less than the champion's (informedness; Youden 1950).
+    notices, less what it alarms at for nothing, must not be less than the champion's.
     """
     mine, theirs = _of(own, "cost_per_window"), _of(champion, "cost_per_window")
     if mine > theirs:
@@ -82,7 +82,7 @@ def _no_better(own: Metrics, champion: Metrics) -> str | None:
             f"expected less than the champion's cost of {theirs:.4g} a window, or as much and more than its {what} of "
             f"{its:.4g}, got {mine:.4g} and {ours:.4g}"
         )
-    if not own["faulty_windows"] and (ours := _informed(own)) < (its := _informed(champion)):
+    if not own["faulty_windows"] and (ours := informed(own)) < (its := informed(champion)):
         return (
             "expected fewer false alarms than the champion's without being deafer, got shifts noticed less false alarm "
             f"rate of {ours:.4g} beside its {its:.4g}"
@@ -90,7 +90,8 @@ def _no_better(own: Metrics, champion: Metrics) -> str | None:
     return None
 
 
-def _informed(metrics: Metrics) -> float:
+def informed(metrics: Metrics) -> float:
+    """Shifts noticed less false alarms (Youden 1950): 0 for one that never alarms, or always."""
     return _of(metrics, "shifts_noticed") - _of(metrics, "false_alarm_rate")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from training.judge import Metrics
 from training.reporting.intervals import Floats, Interval, Resampling, interval
 from training.reporting.page import Card, Cell, Table
-from training.reporting.words import FIGURES, NONE, between, maybe
+from training.reporting.words import FIGURES, NONE, THIN, between, maybe
 
 HEADLINES = ("cost_per_window", "false_alarms_per_machine_week", "event_recall", "delay_s", "false_alarm_rate")
 Samples = Mapping[str, Floats]
@@ -32,25 +32,19 @@ def spread_of(name: str, samples: Samples) -> Interval | None:
 
 
 def rivals(metrics: Mapping[str, Metrics], samples: Mapping[str, Samples], caption: str) -> Table:
-    """All figures of all who were judged, one row each; figures that nobody has are left out."""
-    shown = [name for name in FIGURES if any(known(name, found) for found in metrics.values())]
-    rows = []
-    for who, found in metrics.items():
-        cells = [
-            Cell(maybe(found.get(name), FIGURES[name].form), between(spread_of(name, samples[who]), FIGURES[name].form))
-            for name in shown
-        ]
-        rows.append([Cell(who), *cells])
-    return Table(caption, ["", *(FIGURES[name].label for name in shown)], rows)
-
-
-def meanings(metrics: Metrics) -> list[Sequence[Cell]]:
-    """What each figure that is there means."""
-    return [
-        [Cell(figure.label), Cell(figure.meaning, words=True)]
+    """A row for each figure that somebody has, a column for each who was judged."""
+    rows = [
+        [Cell(figure.label, figure.meaning), *(cell(name, metrics[who], samples[who]) for who in metrics)]
         for name, figure in FIGURES.items()
-        if known(name, metrics)
+        if any(known(name, found) for found in metrics.values())
     ]
+    return Table(caption, ["", *metrics], rows)
+
+
+def cell(name: str, metrics: Metrics, samples: Samples) -> Cell:
+    """A figure and its interval."""
+    form = FIGURES[name].form
+    return Cell(maybe(metrics.get(name), form), between(spread_of(name, samples), form))
 
 
 def known(name: str, metrics: Metrics) -> bool:
@@ -63,7 +57,7 @@ def how(drawn: Resampling | None) -> str:
     if drawn is None:
         return "No intervals: there are too few machines and too little time to draw from."
     return (
-        f"Intervals: the middle 95 % of {drawn.words}. Where none stands, all resamples agree, or too few of them "
+        f"Intervals: the middle 95{THIN}% of {drawn.words}. Where none stands, all resamples agree, or too few of them "
         "could tell: then what was not seen matters more than what was."
     )
 

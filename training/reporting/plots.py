@@ -19,10 +19,11 @@ from training.scaler import Array
 BINS = 40
 """Of a histogram."""
 GROUPS = 10
-"""Of a reliability diagram, with equally many windows each. (DeGroot & Fienberg 1983.)"""
+"""Of a reliability diagram, equally wide. (DeGroot & Fienberg 1983.)"""
 CURVE_POINTS = 300
 TINY = 1e-3
 """Least part of the limit that a logarithmic axis shows."""
+TINIEST = 1e-30
 HUGE = 1e6
 """Most times of the limit that it shows."""
 LINES = (INKS["blue"], INKS["orange"])
@@ -72,17 +73,20 @@ def distribution(scores: Array, faulty: Bools, theta: float, *, probability: boo
 
 def reliability(scores: Array, faulty: Bools) -> Plot:
     """Predicted probability against the part of windows that were faulty."""
-    groups = [rows for rows in np.array_split(np.argsort(scores, kind="stable"), GROUPS) if len(rows)]
+    group = np.minimum((scores * GROUPS).astype(int), GROUPS - 1)
+    groups = [group == number for number in np.unique(group)]
     predicted, measured = ([float(np.mean(of[rows])) for rows in groups] for of in (scores, faulty))
+    sizes = [10 + 120 * float(rows.mean()) for rows in groups]
     with canvas("reliability") as drawing:
         ax = drawing.axes
         ax.plot([0, 1], [0, 1], color=INKS["muted"], linestyle="--", linewidth=0.8, label="as it should be")
-        ax.plot(predicted, measured, "o-", color=LINES[0], markersize=4, linewidth=1, label="as measured")
+        ax.plot(predicted, measured, color=LINES[0], linewidth=1, label="as measured")
+        ax.scatter(predicted, measured, sizes, color=LINES[0], linewidth=0)
         ax.set(xlabel="predicted probability of a fault", ylabel="faulty windows")
         _unit(ax)
         return drawing.done(
             "Reliability diagram: predicted probability against measured share of faulty windows.",
-            f"Predicted against actual: windows in {len(groups)} groups of equal size, by rising probability.",
+            "Predicted against actual, in tenths of probability. The larger a dot, the more windows it stands for.",
         )
 
 
@@ -148,7 +152,7 @@ def _bins(scores: Array, theta: float, probability: bool) -> tuple[Array, Array]
     """What is drawn, and the edges of the bins, one of them at the limit where the axis is logarithmic."""
     if probability:
         return scores, np.linspace(0, 1, BINS + 1, dtype=np.float32)
-    times = np.clip(scores / max(theta, np.finfo(np.float32).tiny), TINY, HUGE)
+    times = times_of(scores, theta)
     low, high = np.log10(min(float(times.min()), 0.5)), np.log10(max(float(times.max()), 2.0))
     step = (high - low) / BINS
     edges = 10 ** (step * np.arange(np.floor(low / step), np.ceil(high / step) + 1))
@@ -166,6 +170,12 @@ def _unit(ax: Axes) -> None:
     ax.xaxis.set_major_formatter(PERCENT)
     ax.yaxis.set_major_formatter(PERCENT)
     ax.legend()
+
+
+def times_of(scores: Array, theta: float) -> Array:
+    """Scores in times of the limit, as far as an axis shows them."""
+    times: Array = np.clip(scores / max(theta, TINIEST), TINY, HUGE)
+    return times
 
 
 def plain_log(axis: Axis) -> None:

@@ -11,7 +11,7 @@ from training.reporting import plots
 from training.reporting.attributions import by_channel
 from training.reporting.episodes import Episode
 from training.reporting.evidence import OWN, Evidence
-from training.reporting.figures import how, meanings, rivals
+from training.reporting.figures import how, rivals
 from training.reporting.page import Cell, Section, Table
 from training.reporting.tallies import machine_weeks
 from training.reporting.timeline import MOST_MACHINES, timelines
@@ -168,9 +168,7 @@ def baselines(found: Evidence) -> Section:
         how(found.resampling),
     ]
     table = rivals(found.metrics, found.samples, "The detector beside its rivals")
-    return Section(
-        "Beside its rivals", text, tables=[table, Table("What the figures mean", (), meanings(found.metrics[OWN]))]
-    )
+    return Section("Beside its rivals", text, tables=[table])
 
 
 def _missing(found: Evidence) -> str:

@@ -41,7 +41,7 @@ def write(folder: Path, found: Evidence) -> Path:
 def page(found: Evidence) -> Page:
     """What a reader sees."""
     return Page(
-        title=f"{found.bundle.scope}: a {found.detector.kind} detector",
+        title=f"{found.bundle.scope}: {found.detector.kind}",
         about=f"Headrace, training report of bundle {found.bundle.hash[:HASH]}",
         verdict=verdict(found),
         good=GOOD[found.decision.state],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 from training.judge import Scored
 from training.reporting.episodes import Episode, by_machine
-from training.reporting.plots import HUGE, TINY, plain_log
+from training.reporting.plots import TINY, plain_log, times_of
 from training.reporting.svg import INKS, Plot, canvas
 from training.reporting.words import count, listed
 from training.scaler import Array
@@ -81,9 +81,8 @@ def _thinned(data: Dataset, scored: Scored, mine: Ints, probability: bool) -> tu
     """Time, score and alarm of at most so many points; a point without a score breaks the line at a gap."""
     starts = np.unique(np.linspace(0, len(mine), min(len(mine), MOST_POINTS), endpoint=False).astype(int))
     end_ms, alarm = data.end_ms[mine][starts], np.maximum.reduceat(scored.alarms[mine], starts)
-    score = np.maximum.reduceat(scored.scores[mine], starts).astype(float)
-    if not probability:
-        score = np.clip(score / max(scored.theta, np.finfo(np.float32).tiny), TINY, HUGE)
+    score = np.maximum.reduceat(scored.scores[mine], starts)
+    score = score if probability else times_of(score, scored.theta)
     step = np.diff(end_ms)
     gaps = 1 + np.flatnonzero(step > GAP * np.median(step)) if len(step) else np.empty(0, int)
     time = np.insert(end_ms, gaps, end_ms[gaps - 1] + 1)

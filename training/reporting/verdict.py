@@ -6,7 +6,7 @@ from training.promotion import State
 from training.reporting.evidence import OWN, Evidence
 from training.reporting.figures import difference, paired
 from training.reporting.intervals import Interval
-from training.reporting.words import between, count, maybe, number
+from training.reporting.words import THIN, between, count, maybe, number
 
 HASH = 12
 """Digits of a hash that are shown."""
@@ -66,7 +66,7 @@ def against(gap: float | None, spread: Interval | None, whom: str = "the champio
     if spread is None:
         return words
     doubt = "" if spread.low > 0 or spread.high < 0 else ", so that chance may have made it"
-    return f"{words} (95 % interval of the difference {between(spread, number)}{doubt})"
+    return f"{words} (95{THIN}% interval of the difference {between(spread, number)}{doubt})"
 
 
 def _cheaper(found: Evidence) -> str:

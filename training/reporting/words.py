@@ -92,6 +92,7 @@ FIGURES = {
         "false alarms per machine-week", number, "unbroken runs of false alarms, counted once"
     ),
     "missed_alarm_rate": Figure("missed alarm rate", percent, "faulty windows that stay quiet"),
+    "shifts_noticed": Figure("shifts noticed", percent, "healthy windows that alarm once a channel is shifted"),
     "precision": Figure("precision", percent, "alarms that are right"),
     "event_recall": Figure("faults noticed", percent, "faults with at least one alarm while they last"),
     "delay_s": Figure("median delay", duration, "from a fault's first judged window to its first alarm"),
