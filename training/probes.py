@@ -46,6 +46,13 @@ def overall(found: Array) -> float | None:
     return float(np.nanmean(found)) if np.isfinite(found).any() else None
 
 
+def needed(found: Array, part: float = 0.5) -> Array:
+    """(channels,) the smallest shift from which on that part of the windows alarm; inf: none; NaN: never varied."""
+    enough = np.logical_and.accumulate((found >= part)[:, ::-1], 1)[:, ::-1]
+    shift = np.where(enough.any(1), np.array(SHIFTS, np.float32)[enough.argmax(1)], np.inf)
+    return np.where(np.isfinite(found).all(1), shift, np.nan).astype(np.float32)
+
+
 def _alarming(score: Callable[[Array], Array], theta: float, values: Array, columns: list[int], shift: float) -> float:
     moved = values.copy()
     moved[:, columns] += np.float32(shift)

@@ -46,7 +46,7 @@ def _even(found: Comparison, gap: float, spread: Interval | None) -> str:
     tested = (
         "too little to draw an interval from" if spread is None else f"95{THIN}% interval {between(spread, number)}"
     )
-    return f"A costs {_cost(found, A)} a window and B {_cost(found, B)}, {number(gap)} apart ({tested})"
+    return f"A costs {_cost(found, A)} a window and B {_cost(found, B)}, {number(abs(gap))} apart ({tested})"
 
 
 def _deafer(found: Comparison, better: str, other: str) -> str:

@@ -148,10 +148,15 @@ def calibration(found: Evidence) -> Section:
     rows += [("measured on the healthy windows after training", later)] if later is not None else []
     table = Table("False-alarm rate, nominal against measured", (), [[Cell(n), Cell(percent(r))] for n, r in rows])
     worst = max(rate for _, rate in rows)
-    return Section(title, [_kept(worst, nominal)], tables=[table])
+    return Section(title, [_kept(worst, nominal, len(found.later.normal))], tables=[table])
 
 
-def _kept(worst: float, nominal: float) -> str:
+def _kept(worst: float, nominal: float, windows: int) -> str:
+    if windows * nominal < 1:
+        return (
+            f"Too few windows to tell: at the nominal rate {count(1 / nominal)} healthy windows bring one false alarm, "
+            f"and {count(windows)} were held back."
+        )
     if worst <= TOLERATED * nominal:
         return "The limit holds about what it promises."
     return (

@@ -60,7 +60,7 @@ class Section:
         """How it is laid out: one plot stands beside the text, and what has nothing to show is brief."""
         if not self.plots and not self.tables:
             return "brief"
-        return "beside" if len(self.plots) == 1 else "stacked"
+        return "paired" if len(self.plots) == 1 else "stacked"
 
     @property
     def anchor(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from training import probes
 from training.judge import Bools
 from training.reporting import plots
 from training.reporting.attributions import by_channel
@@ -19,6 +20,9 @@ from training.reporting.words import NONE, count, duration, listed, maybe, numbe
 
 NO_FAULTS = "No fault is known in the windows held back: to be measured, this needs labels."
 ALL_FAULTY = "All windows held back are faulty: to be measured, this needs healthy ones beside them."
+QUANTILES = (0.05, 0.5, 0.95)
+MOST_CHANNELS = 8
+"""That the table of shifts shows, those heard least first."""
 MOST_FAULTS = 40
 """Faults that the table shows one by one."""
 
@@ -42,10 +46,23 @@ def predicted(found: Evidence) -> Section:
     faulty = found.later.faulty
     scores = found.own.scores
     shown = [plots.distribution(scores, faulty, found.own.theta, probability=found.probability)]
+    tables = [] if found.probability else [_quantiles(found)]
     if found.probability and found.both:
         shown.insert(0, plots.reliability(scores, faulty))
     text = "Where the scores of healthy and of faulty windows lie. What overlaps cannot be told apart by any limit."
-    return Section("Predicted against actual", [text] if found.both else [text, _missing(found)], shown)
+    return Section("Predicted against actual", [text] if found.both else [text, _missing(found)], shown, tables)
+
+
+def _quantiles(found: Evidence) -> Table:
+    """Where most scores are, in times of the limit."""
+    times = found.own.scores / found.own.theta
+    groups = {"healthy": times[~found.later.faulty], "faulty": times[found.later.faulty]}
+    rows = [
+        [Cell(name), *(Cell(number(float(found))) for found in np.quantile(of, QUANTILES))]
+        for name, of in groups.items()
+        if len(of)
+    ]
+    return Table("Score in times of the limit: windows below it", ["", *(f"{q:.0%}" for q in QUANTILES)], rows)
 
 
 def curves(found: Evidence) -> Section:
@@ -72,7 +89,20 @@ def sensitivity(found: Evidence) -> Section:
         "Healthy windows, one channel moved at a time by multiples of its own spread (IQR/1.349). It needs no labels, "
         "and tells a quiet detector from a deaf one; real faults move several channels and may be easier or harder."
     )
-    return Section(title, [text], [plots.noticed(known)])
+    return Section(title, [text], [plots.noticed(known)], [_least_heard(found)])
+
+
+def _least_heard(found: Evidence) -> Table:
+    """The smallest shift of each channel that is noticed in half of the windows."""
+    needed = probes.needed(found.noticed[OWN])
+    channels = found.later.feature_set.channels
+    ranked = sorted((i for i in range(len(channels)) if not np.isnan(needed[i])), key=lambda i: -needed[i])
+    rows = [[Cell(channels[i]), Cell(_shift(needed[i]))] for i in ranked[:MOST_CHANNELS]]
+    return Table("Smallest shift noticed in half of the windows, hardest first", ["channel", "spreads"], rows)
+
+
+def _shift(needed: float) -> str:
+    return number(needed) if np.isfinite(needed) else f"above {number(probes.SHIFTS[-1])}"
 
 
 def confusion(found: Evidence) -> Section:

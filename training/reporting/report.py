@@ -12,6 +12,8 @@ from training.reporting.figures import cards, how
 from training.reporting.page import Page
 from training.reporting.verdict import GOOD, HASH, more, verdict
 
+NAMES = {"novelty": "novelty detector", "linear": "linear detector"}
+"""Of kinds that do not say by themselves what they are."""
 SECTIONS = (
     quality.over_time,
     quality.faults,
@@ -41,7 +43,7 @@ def write(folder: Path, found: Evidence) -> Path:
 def page(found: Evidence) -> Page:
     """What a reader sees."""
     return Page(
-        title=f"{found.bundle.scope}: {found.detector.kind}",
+        title=f"{found.bundle.scope}: {NAMES.get(found.detector.kind, found.detector.kind)}",
         about=f"Headrace, training report of bundle {found.bundle.hash[:HASH]}",
         verdict=verdict(found),
         good=GOOD[found.decision.state],

@@ -17,7 +17,7 @@ def number(value: float) -> str:
     """Three digits that count, thousands apart: 12,346; 123; 1.23; 0.00123."""
     size = abs(value)
     if size >= 1e6:
-        text = f"{value / 1e6:,.3g}{THIN}million" if size < 1e12 else f"{value:.2e}"
+        text = f"{number(value / 1e6)}{THIN}million" if size < 1e12 else f"{value:.2e}"
     elif size >= 100:
         text = f"{value:,.0f}"
     elif size >= 1e-4 or not size:
@@ -61,8 +61,12 @@ def maybe(value: float | None, form: Form) -> str:
 
 
 def between(found: Interval | None, form: Form) -> str:
-    """An interval; nothing where there is none."""
-    return "" if found is None else f"{form(found.low)} to {form(found.high)}"
+    """An interval, with its unit once; nothing where there is none."""
+    if found is None:
+        return ""
+    low, high = form(found.low), form(found.high)
+    bare, _, unit = low.rpartition(THIN)
+    return f"{bare} to {high}" if bare and high.endswith(THIN + unit) else f"{low} to {high}"
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
