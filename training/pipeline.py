@@ -119,10 +119,12 @@ def run(
         found["shifts_noticed"] = probes.overall(noticed[name]) if name in noticed else None
     bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics[OWN])
     registry.add(bundle)
+    same = registry.champion(bundle.scope) == bundle.hash
+    if same:  # nobody is a rival of itself
+        for of in (judged, noticed, metrics):
+            of.pop("champion", None)
     against = objection(metrics[OWN], metrics) if unseen else UNSEEN
-    decision = decide(
-        against, same=registry.champion(bundle.scope) == bundle.hash, wanted=plan.promote, force=plan.force
-    )
+    decision = decide(against, same=same, wanted=plan.promote, force=plan.force)
     if decision.promoted:
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
     evidence = Evidence(

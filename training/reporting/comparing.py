@@ -11,9 +11,10 @@ from training.comparison import NAMES, Comparison
 from training.judge import Bools
 from training.reporting import contest, plots, tallies
 from training.reporting.episodes import Episode, episodes
-from training.reporting.figures import cell, difference, how, known, paired, signed
+from training.reporting.figures import cell, difference, gap_form, how, known, paired, signed
 from training.reporting.intervals import Floats, resampling
 from training.reporting.page import Cell, Page, Section, Table
+from training.reporting.quality import least_heard
 from training.reporting.verdict import HASH
 from training.reporting.words import FIGURES, NONE, between, count, duration, number, percent, time
 
@@ -71,7 +72,7 @@ def figures(found: Comparison, samples: Mapping[str, Mapping[str, Floats]]) -> T
         if any(known(name, metrics) for metrics in found.metrics.values()):
             cells = [cell(name, found.metrics[who], samples[who]) for who in NAMES]
             gap = signed(difference(name, found.metrics[B], found.metrics[A]), name)
-            beside = Cell(gap, between(paired(name, samples[B], samples[A]), figure.form))
+            beside = Cell(gap, between(paired(name, samples[B], samples[A]), gap_form(name)))
             rows.append([Cell(figure.label, figure.meaning), *cells, beside])
     return Table("Both on the same windows, and the paired difference", ["", "A", "B", "B less A"], rows)
 
@@ -130,7 +131,9 @@ def _shifts(found: Comparison) -> Section:
     if not shown:
         return Section("Smallest shift noticed", ["No channel varies in healthy windows: there is nothing to shift."])
     text = "Healthy windows, one channel moved at a time by multiples of its own spread (IQR/1.349)."
-    return Section("Smallest shift noticed", [text], [plots.noticed(shown)])
+    return Section(
+        "Smallest shift noticed", [text], [plots.noticed(shown)], [least_heard(shown, found.data.feature_set)]
+    )
 
 
 def _bundles(found: Comparison) -> Section:

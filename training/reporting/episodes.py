@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
@@ -58,7 +59,7 @@ def runs(data: Dataset, marked: Bools) -> Iterator[tuple[Ints, int]]:
 
 def by_machine(data: Dataset) -> tuple[Ints, Ints]:
     """Rows (n,) by machine and then by time; number of each row's machine (n,), machines by name."""
-    machine = np.unique(data.machine_ids.astype(str), return_inverse=True)[1].astype(np.int64)
+    machine: Ints = pd.factorize(data.machine_ids, sort=True)[0]
     return np.lexsort((data.end_ms, machine)), machine
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from training.judge import Metrics
 from training.reporting.intervals import Floats, Interval, Resampling, interval
 from training.reporting.page import Card, Cell, Table
-from training.reporting.words import FIGURES, NONE, THIN, between, maybe
+from training.reporting.words import FIGURES, THIN, Form, between, maybe, percent, points
 
 HEADLINES = ("cost_per_window", "false_alarms_per_machine_week", "event_recall", "delay_s", "false_alarm_rate")
 Samples = Mapping[str, Floats]
@@ -75,7 +75,11 @@ def paired(name: str, mine: Samples, theirs: Samples) -> Interval | None:
 
 def signed(value: float | None, name: str) -> str:
     """A difference, with its sign."""
-    if value is None:
-        return NONE
-    text = FIGURES[name].form(value)
-    return f"+{text}" if value > 0 else text
+    text = maybe(value, gap_form(name))
+    return f"+{text}" if value is not None and value > 0 else text
+
+
+def gap_form(name: str) -> Form:
+    """How a difference is written: that of two percentages in points."""
+    form = FIGURES[name].form
+    return points if form is percent else form

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
@@ -54,8 +55,7 @@ class Resampling:
 
 def resampling(data: Dataset, seed: int = 0) -> Resampling | None:
     """None where there are too few machines and blocks of time to draw from."""
-    machines = len(np.unique(data.machine_ids.astype(str)))
-    unit, words = _machines(data) if machines >= MACHINES else _blocks(data)
+    unit, words = _machines(data) if len(set(data.machine_ids)) >= MACHINES else _blocks(data)
     units = int(unit.max(initial=-1)) + 1
     if units < FEWEST:
         return None
@@ -64,17 +64,16 @@ def resampling(data: Dataset, seed: int = 0) -> Resampling | None:
 
 
 def interval(samples: Floats) -> Interval | None:
-    """None where a tenth of the resamples or more could not tell, or where all say the same: then what was not seen
-    is what matters, and a resample cannot show it."""
+    """None where a tenth of the resamples or more cannot tell."""
     known = samples[np.isfinite(samples)]
-    if len(known) <= 0.9 * len(samples) or not np.ptp(known):
+    if len(known) <= 0.9 * len(samples):
         return None
     low, high = np.quantile(known, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(float(low), float(high))
 
 
 def _machines(data: Dataset) -> tuple[Ints, str]:
-    return np.unique(data.machine_ids.astype(str), return_inverse=True)[1], "machines"
+    return pd.factorize(data.machine_ids)[0], "machines"
 
 
 def _blocks(data: Dataset) -> tuple[Ints, str]:

@@ -16,8 +16,8 @@ from training.reporting.svg import INKS, Plot, canvas
 from training.reporting.words import number, percent
 from training.scaler import Array
 
-BINS = 40
-"""Of a histogram."""
+BINS, FEWEST_BINS = 40, 8
+"""Of a histogram; of few windows fewer."""
 GROUPS = 10
 """Of a reliability diagram, equally wide. (DeGroot & Fienberg 1983.)"""
 CURVE_POINTS = 300
@@ -154,7 +154,7 @@ def _bins(scores: Array, theta: float, probability: bool) -> tuple[Array, Array]
         return scores, np.linspace(0, 1, BINS + 1, dtype=np.float32)
     times = times_of(scores, theta)
     low, high = np.log10(min(float(times.min()), 0.5)), np.log10(max(float(times.max()), 2.0))
-    step = (high - low) / BINS
+    step = (high - low) / int(np.clip(2 * np.sqrt(len(scores)), FEWEST_BINS, BINS))
     edges = 10 ** (step * np.arange(np.floor(low / step), np.ceil(high / step) + 1))
     return times, edges.astype(np.float32)
 

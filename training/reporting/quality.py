@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from features.schema import FeatureSet
 from training import probes
-from training.judge import Bools
+from training.judge import WEEK_MS, Bools
 from training.reporting import plots
 from training.reporting.attributions import by_channel
 from training.reporting.episodes import Episode
@@ -17,6 +18,7 @@ from training.reporting.page import Cell, Section, Table
 from training.reporting.tallies import machine_weeks
 from training.reporting.timeline import MOST_MACHINES, timelines
 from training.reporting.words import NONE, count, duration, listed, maybe, number, percent, time
+from training.scaler import Array
 
 NO_FAULTS = "No fault is known in the windows held back: to be measured, this needs labels."
 ALL_FAULTY = "All windows held back are faulty: to be measured, this needs healthy ones beside them."
@@ -89,16 +91,17 @@ def sensitivity(found: Evidence) -> Section:
         "Healthy windows, one channel moved at a time by multiples of its own spread (IQR/1.349). It needs no labels, "
         "and tells a quiet detector from a deaf one; real faults move several channels and may be easier or harder."
     )
-    return Section(title, [text], [plots.noticed(known)], [_least_heard(found)])
+    return Section(title, [text], [plots.noticed(known)], [least_heard(known, found.later.feature_set)])
 
 
-def _least_heard(found: Evidence) -> Table:
-    """The smallest shift of each channel that is noticed in half of the windows."""
-    needed = probes.needed(found.noticed[OWN])
-    channels = found.later.feature_set.channels
-    ranked = sorted((i for i in range(len(channels)) if not np.isnan(needed[i])), key=lambda i: -needed[i])
-    rows = [[Cell(channels[i]), Cell(_shift(needed[i]))] for i in ranked[:MOST_CHANNELS]]
-    return Table("Smallest shift noticed in half of the windows, hardest first", ["channel", "spreads"], rows)
+def least_heard(noticed: Mapping[str, Array], feature_set: FeatureSet) -> Table:
+    """The smallest shift of each channel that is noticed in half of the windows; by whom is in the head."""
+    needed = {name: probes.needed(found) for name, found in noticed.items()}
+    first = next(iter(needed.values()))
+    ranked = sorted(np.flatnonzero(~np.isnan(first)), key=lambda i: -first[i])[:MOST_CHANNELS]
+    rows = [[Cell(feature_set.channels[i]), *(Cell(_shift(of[i])) for of in needed.values())] for i in ranked]
+    caption = "Smallest shift noticed in half of the windows, in spreads, hardest first"
+    return Table(caption, ["channel", *needed], rows)
 
 
 def _shift(needed: float) -> str:
@@ -190,11 +193,11 @@ def _leading(found: Evidence, own: Sequence[Episode], most: int = 100) -> str:
 
 def baselines(found: Evidence) -> Section:
     """All who were judged, and what their figures mean."""
-    weeks = number(float(machine_weeks(found.later).sum()))
+    watched, judged = duration(float(machine_weeks(found.later).sum()) * WEEK_MS / 1000), len(found.later)
     text = [
-        f"All judged on the same {count(len(found.later), 'window')} ({weeks} machine-weeks), which none has learned "
-        "from. untrained: the same network before its first step; tree: boosted trees where there are labels, else an "
-        "isolation forest; random: as many alarms as the detector's, at random.",
+        f"All judged on the same {count(judged, 'window')} ({watched}, all machines together), which none has "
+        "learned from. Untrained: the same network before its first step. Tree: boosted trees where there are labels, "
+        "else an isolation forest. Random: as many alarms as the detector's.",
         how(found.resampling),
     ]
     table = rivals(found.metrics, found.samples, "The detector beside its rivals")

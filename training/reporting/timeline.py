@@ -32,7 +32,8 @@ def timelines(data: Dataset, scored: Scored, faults: Sequence[Episode], *, proba
     order, machine = by_machine(data)
     bounds = np.flatnonzero(np.diff(machine[order], prepend=-1, append=-1))
     rows = [order[first:last] for first, last in pairwise(bounds)]
-    rows.sort(key=lambda mine: (data.faulty[mine].any(), float(scored.scores[mine].max())), reverse=True)
+    faulty = data.faulty
+    rows.sort(key=lambda mine: (faulty[mine].any(), float(scored.scores[mine].max())), reverse=True)
     pictures = []
     for i, mine in enumerate(rows[:MOST_MACHINES]):
         machine_id = str(data.machine_ids[mine[0]])

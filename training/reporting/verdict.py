@@ -53,7 +53,8 @@ def _cost(found: Evidence) -> str:
     own = found.metrics[OWN]
     mine = maybe(own[COST], number)
     if "champion" not in found.metrics:
-        return f"{mine} a window, and there is no champion to compare it with"
+        alone = "" if found.champion else ", and there is no champion to compare it with"
+        return f"{mine} a window{alone}"
     gap = difference(COST, own, found.metrics["champion"])
     return f"{mine} a window, {against(gap, paired(COST, found.samples[OWN], found.samples['champion']))}"
 
@@ -63,7 +64,7 @@ def against(gap: float | None, spread: Interval | None, whom: str = "the champio
     if not gap:
         return f"as much as {whom}"
     words = f"{number(abs(gap))} {'more' if gap > 0 else 'less'} than {whom}"
-    if spread is None:
+    if spread is None or spread.low == spread.high:
         return words
     doubt = "" if spread.low > 0 or spread.high < 0 else ", so that chance may have made it"
     return f"{words} (95{THIN}% interval of the difference {between(spread, number)}{doubt})"

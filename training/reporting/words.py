@@ -36,6 +36,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.{digits}f}{THIN}%".replace("-", "−")
 
 
+def points(value: float) -> str:
+    """Of a difference between parts of 1."""
+    return percent(value).replace("%", "points")
+
+
 def duration(seconds: float) -> str:
     """In the unit that fits."""
     for unit, length, least in (("days", 86_400, 2 * 86_400), ("h", 3600, 2 * 3600), ("min", 60, 120)):
@@ -61,8 +66,9 @@ def maybe(value: float | None, form: Form) -> str:
 
 
 def between(found: Interval | None, form: Form) -> str:
-    """An interval, with its unit once; nothing where there is none."""
-    if found is None:
+    """An interval, with its unit once; nothing where there is none, or all resamples agree: then what was not seen
+    matters more than what was, and no resample can show it."""
+    if found is None or found.low == found.high:
         return ""
     low, high = form(found.low), form(found.high)
     bare, _, unit = low.rpartition(THIN)

@@ -48,7 +48,7 @@ def test_counts_and_lists() -> None:
 def test_an_interval_has_its_unit_once() -> None:
     assert between(Interval(0.01, 0.02), percent) == f"1.0 to 2.0{THIN}%"
     assert between(Interval(60, 600), duration) == f"60{THIN}s to 10{THIN}min"
-    assert between(None, percent) == ""
+    assert between(None, percent) == between(Interval(0.1, 0.1), percent) == ""
 
 
 @given(st.floats(-1e15, 1e15))
