@@ -96,6 +96,8 @@ def run(
     data = dataset.load(
         store, feature_set, machine_class, start=plan.start, end=plan.end, machine_ids=machine_ids, faults=faults
     )
+    if not len(data.clear):
+        raise HeadraceError(f"training: expected windows that can be judged, got {len(data)} that are all unclear")
     past, later = data.clear.split(NEWEST)
     if not len(past) or not len(later):
         raise HeadraceError(
