@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -166,7 +167,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:
+def _metrics_table(metrics: Mapping[str, Mapping[str, float | None]]) -> Table:
     table = Table("judged on later windows", *metrics, title_justify="left")
     for name in metrics["detector"]:
         table.add_row(name.replace("_", " "), *(_number(found[name]) for found in metrics.values()))

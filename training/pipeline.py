@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,18 +14,19 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import baselines, dataset, probes
+from training import dataset
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, linear, novelty
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
-from training.judge import Metrics, Scored, judge, worthless
+from training.judge import Metrics
 from training.labels import Fault
 from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
 from training.reporting import report
-from training.reporting.evidence import OWN, Evidence
+from training.reporting.evidence import Evidence
+from training.trial import CHAMPION, OWN, hold
 
 log = logging.getLogger(__name__)
 NEWEST = 0.25
@@ -56,7 +57,7 @@ class Outcome:
     """What came of it."""
 
     bundle: Bundle
-    metrics: dict[str, Metrics]
+    metrics: Mapping[str, Metrics]
     """Of the detector, of the champion it would replace, of a tree, and of detectors that are worth nothing."""
     decision: Decision
     report: Path
@@ -109,32 +110,20 @@ def run(
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     detector = fit(kind, plant, past, plan.seed)
     say("comparing it with a tree, with detectors that are worth nothing, and with the champion")
-    cost = plant.cost_of(plan.class_name)
-    scorers = {OWN: (detector.score, detector.limit)}
-    if champion is not None and unseen:
-        scorers["champion"] = (champion.scorer(), champion.card.threshold)
-    judged = {name: Scored(score(later.values), theta) for name, (score, theta) in scorers.items()}
-    judged |= _rivals(kind, plant, past, later, plan.seed) | worthless(later, judged[OWN], plan.seed)
-    noticed = {name: probes.noticed(score, theta, later) for name, (score, theta) in scorers.items()}
-    metrics = {name: judge(later, scored, cost) for name, scored in judged.items()}
-    for name, found in metrics.items():
-        found["shifts_noticed"] = probes.overall(noticed[name]) if name in noticed else None
-    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics[OWN])
+    cost, untrained = plant.cost_of(plan.class_name), _untrained(kind, plant, past, plan.seed)
+    trial = hold(detector, untrained, champion if unseen else None, past=past, later=later, cost=cost)
+    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, trial.metrics[OWN])
     registry.add(bundle)
     same = registry.champion(bundle.scope) == bundle.hash
-    if same:  # nobody is a rival of itself
-        for of in (judged, noticed, metrics):
-            of.pop("champion", None)
-    against = objection(metrics[OWN], metrics) if unseen else UNSEEN
+    trial = trial.without(CHAMPION) if same else trial
+    against = objection(trial.metrics[OWN], trial.metrics) if unseen else UNSEEN
     decision = decide(against, same=same, wanted=plan.promote, force=plan.force)
     if decision.promoted:
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
-    evidence = Evidence(
-        bundle, detector, data, past, later, judged, metrics, noticed, cost, decision, faults,
-        champion.hash if champion else None,
-    )  # fmt: skip
     say("writing the report")
-    return Outcome(bundle, metrics, decision, report.write(reports / bundle.hash, evidence))
+    before = champion.hash if champion else None
+    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults, before)
+    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence))
 
 
 def _unseen(later: Dataset, champion: Bundle | None) -> tuple[Dataset, bool]:
@@ -172,14 +161,6 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
         return classifier.untrained(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
     panes = plant.classes[class_name].window.panes
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
-
-
-def _rivals(kind: Kind, plant: Plant, past: Dataset, later: Dataset, seed: int) -> dict[str, Scored]:
-    """The network before its first step, and a tree."""
-    start = _untrained(kind, plant, past, seed)
-    tree = baselines.tree(past, later, plant.cost_of(past.feature_set.class_name), seed)
-    found = {"tree": tree} if tree is not None else {}
-    return found | {"untrained": Scored(start.score(later.values), start.limit)}
 
 
 def _champion(registry: Registry, scope: str, feature_set: FeatureSet) -> Bundle | None:

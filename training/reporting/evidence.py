@@ -16,10 +16,7 @@ from training.promotion import Decision
 from training.reporting import tallies
 from training.reporting.episodes import Episode, episodes
 from training.reporting.intervals import Floats, Resampling, resampling
-from training.scaler import Array
-
-OWN = "detector"
-"""The new detector's name among those that were judged."""
+from training.trial import OWN, Trial
 
 
 @dataclass(frozen=True)
@@ -34,17 +31,21 @@ class Evidence:
     """Those that were learned from, or could have been."""
     later: Dataset
     """Those that were held back, and judge."""
-    judged: Mapping[str, Scored]
-    """The detector and its rivals, by name, on `later`."""
-    metrics: Mapping[str, Metrics]
-    """Of each of them."""
-    noticed: Mapping[str, Array]
-    """(channels, shifts) of `training.probes`, of the detector and of the champion."""
+    trial: Trial
+    """Of the detector and its rivals, on `later`."""
     cost: Cost
     decision: Decision
     faults: Sequence[Fault] = ()
     champion: str | None = None
     """Hash of the bundle that was in use before; None: there was none that could be judged."""
+
+    @property
+    def judged(self) -> Mapping[str, Scored]:
+        return self.trial.judged
+
+    @property
+    def metrics(self) -> Mapping[str, Metrics]:
+        return self.trial.metrics
 
     @property
     def own(self) -> Scored:

@@ -12,13 +12,14 @@ from training.judge import WEEK_MS, Bools
 from training.reporting import plots
 from training.reporting.attributions import by_channel
 from training.reporting.episodes import Episode
-from training.reporting.evidence import OWN, Evidence
+from training.reporting.evidence import Evidence
 from training.reporting.figures import how, rivals
 from training.reporting.page import Cell, Section, Table
 from training.reporting.tallies import machine_weeks
 from training.reporting.timeline import MOST_MACHINES, timelines
 from training.reporting.words import NONE, count, duration, listed, maybe, number, percent, time
 from training.scaler import Array
+from training.trial import CHAMPION, OWN
 
 NO_FAULTS = "No fault is known in the windows held back: to be measured, this needs labels."
 ALL_FAULTY = "All windows held back are faulty: to be measured, this needs healthy ones beside them."
@@ -70,7 +71,7 @@ def _quantiles(found: Evidence) -> Table:
 def curves(found: Evidence) -> Section:
     """Every limit at once, or, without faults, every size of a shift."""
     if found.both:
-        names = {OWN: "this detector", "champion": "champion"}
+        names = {OWN: "this detector", CHAMPION: "champion"}
         named = {shown: found.judged[name].scores for name, shown in names.items() if name in found.judged}
         pictures = [draw(named, found.later.faulty) for draw in (plots.precision_recall, plots.roc)]
         return Section("PR and ROC", plots=pictures)
@@ -82,7 +83,7 @@ def sensitivity(found: Evidence) -> Section:
     title = "Smallest shift noticed"
     known = {
         "this detector" if name == OWN else name: parts
-        for name, parts in found.noticed.items()
+        for name, parts in found.trial.noticed.items()
         if np.isfinite(parts).all(1).any()
     }
     if not known:

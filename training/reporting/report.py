@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 
 from training.reporting import attributions, origin, quality
-from training.reporting.evidence import OWN, Evidence
+from training.reporting.evidence import Evidence
 from training.reporting.figures import cards, how
 from training.reporting.page import Page
 from training.reporting.verdict import GOOD, HASH, more, verdict
+from training.trial import CHAMPION, OWN
 
 NAMES = {"novelty": "novelty detector", "linear": "linear detector"}
 """Of kinds that do not say by themselves what they are."""
@@ -48,7 +49,7 @@ def page(found: Evidence) -> Page:
         verdict=verdict(found),
         good=GOOD[found.decision.state],
         more=more(found),
-        cards=cards(found.metrics[OWN], found.samples[OWN], found.metrics.get("champion")),
+        cards=cards(found.metrics[OWN], found.samples[OWN], found.metrics.get(CHAMPION)),
         cards_note=how(found.resampling),
         sections=[section(found) for section in SECTIONS],
     )

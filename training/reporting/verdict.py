@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from training.promotion import State
-from training.reporting.evidence import OWN, Evidence
+from training.reporting.evidence import Evidence
 from training.reporting.figures import difference, paired
 from training.reporting.intervals import Interval
 from training.reporting.words import THIN, between, count, maybe, number
+from training.trial import CHAMPION, OWN
 
 HASH = 12
 """Digits of a hash that are shown."""
@@ -52,11 +53,11 @@ def _objection(state: State) -> str:
 def _cost(found: Evidence) -> str:
     own = found.metrics[OWN]
     mine = maybe(own[COST], number)
-    if "champion" not in found.metrics:
+    if CHAMPION not in found.metrics:
         alone = "" if found.champion else ", and there is no champion to compare it with"
         return f"{mine} a window{alone}"
-    gap = difference(COST, own, found.metrics["champion"])
-    return f"{mine} a window, {against(gap, paired(COST, found.samples[OWN], found.samples['champion']))}"
+    gap = difference(COST, own, found.metrics[CHAMPION])
+    return f"{mine} a window, {against(gap, paired(COST, found.samples[OWN], found.samples[CHAMPION]))}"
 
 
 def against(gap: float | None, spread: Interval | None, whom: str = "the champion") -> str:
@@ -76,5 +77,5 @@ def _cheaper(found: Evidence) -> str:
     return ", ".join(
         f"{name} ({maybe(metrics[COST], number)})"
         for name, metrics in found.metrics.items()
-        if name not in (OWN, "champion") and (metrics[COST] or 0.0) < mine
+        if name not in (OWN, CHAMPION) and (metrics[COST] or 0.0) < mine
     )

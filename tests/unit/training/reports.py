@@ -18,7 +18,8 @@ from training.detectors import linear
 from training.judge import Scored, judge, worthless
 from training.labels import Fault
 from training.promotion import Decision
-from training.reporting.evidence import OWN, Evidence
+from training.reporting.evidence import Evidence
+from training.trial import OWN, Trial
 
 STEP_MS = 10_000
 COST = Cost(false_alarm=1, miss=10)
@@ -69,9 +70,7 @@ def evidence(later: Dataset, faults: Sequence[Fault] = (), decision: Decision | 
         data=everything,
         past=past,
         later=later,
-        judged=judged,
-        metrics=metrics,
-        noticed=noticed,
+        trial=Trial(judged, metrics, noticed),
         cost=COST,
         decision=decision or Decision("promoted"),
         faults=faults,

@@ -149,6 +149,5 @@ def test_the_verdict_says_what_became_of_it_and_why(decision: Decision, opening:
 def test_the_verdict_says_what_it_costs_against_the_champion() -> None:
     found = with_faults()
     assert re.search(r"it costs 0 a window, 1 less than the champion \(95.% interval", report.page(found).verdict)
-    metrics = {name: of for name, of in found.metrics.items() if name != "champion"}
-    alone = replace(found, metrics=metrics, champion=None)
+    alone = replace(found, trial=found.trial.without("champion"), champion=None)
     assert report.page(alone).verdict.startswith("Promoted as the first champion of pump: ")
