@@ -21,6 +21,7 @@ COMMANDS = {
     "sink": "streams.commands:sink",
     "train": "training.commands:train",
     "score": "training.commands:score",
+    "compare": "training.compare_command:compare",
     "registry": "training.commands:registry",
     "verify": "streams.commands:verify",
     "dead-letters": "streams.commands:dead_letters",

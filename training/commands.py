@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -15,31 +15,20 @@ from rich.table import Table
 from features.errors import BundleError
 from features.plant import Plant
 from features.schema import FeatureSet
+from training import options
+from training.options import DAY, utc
 from training.registry import Registry
 
 console = Console()
-DAY = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
-
-
-def _option(name: str, default: str, text: str) -> Callable[..., Any]:
-    """An option that the environment can give, as every process of Headrace understands it."""
-    envvar = "HEADRACE_" + name.strip("-").replace("-", "_").upper()
-    shown = f"{text}  [{envvar}; {default}]"
-    return click.option(name, default=default, envvar=envvar, help=shown)
-
-
-_plant = _option("--plant", "plant.yaml", "Plant description.")
-_home = _option("--home", ".headrace", "Folder of tables, registry and reports.")
-_redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
 
 
 @click.command()
-@_plant
-@_home
-@_redis
+@options.plant
+@options.home
+@options.redis
 @click.option("--class", "class_name", help="Machine class to learn.  [default: the plant's only one]")
 @click.option("--machine", "machine_id", help="Train a bundle for this machine alone.")
-@click.option("--labels", type=click.Path(exists=True, dir_okay=False), help="What really happened: JSON lines.")
+@options.labels
 @click.option(
     "--kind",
     type=click.Choice(["auto", "novelty", "linear", "pca", "classifier", "lifetime"]),
@@ -47,10 +36,11 @@ _redis = _option("--redis-url", "redis://127.0.0.1:6379/0", "Online store.")
     show_default=True,
     help="auto: a classifier where the labels hold five faults or more to learn from, else novelty.",
 )
-@click.option("--from", "start", type=click.DateTime(DAY), help="First window end to use (UTC).")
-@click.option("--to", "end", type=click.DateTime(DAY), help="First window end not to use (UTC).")
+@options.start
+@options.end
 @click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
 @click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
+@click.option("--force", is_flag=True, help="Promote it although it is no better than the champion.")
 @click.option(
     "--data",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -75,6 +65,7 @@ def train(
     end: datetime | None,
     seed: int,
     no_promote: bool,
+    force: bool,
     data: Path | None,
     normal_rows: int | None,
     out: Path | None,
@@ -82,7 +73,7 @@ def train(
     """Learn from what was seen, and let the workers use it.
 
     Reads the windows of a machine class from the offline store, trains a detector on the older three quarters of them,
-    judges it on the rest, and promotes it if it costs no more than the champion. Workers take it over as they run.
+    judges it on the rest, and promotes it if it is better than the champion. Workers take it over as they run.
 
     Without --labels the windows count as normal running: give a --from and --to in which nothing was wrong. Labels are
     one fault a line, as the simulator writes them:
@@ -107,7 +98,7 @@ def train(
 
     described, folder = Plant.load(plant), Path(home)
     plan = Plan(
-        _class(described, class_name, machine_id), machine_id, kind, _utc(start), _utc(end), seed, not no_promote
+        _class(described, class_name, machine_id), machine_id, kind, utc(start), utc(end), seed, not no_promote, force
     )
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -125,9 +116,9 @@ def train(
     for warning in outcome.warnings:
         _say(f"warning: {warning}")
     bundle = outcome.bundle
-    state = "promoted" if outcome.promoted else f"not promoted: {outcome.objection or '--no-promote'}"
-    console.print(f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}, {state}", highlight=False)
-    console.print(f"θ = {bundle.card.threshold:.4g}; plots in {outcome.report}", highlight=False, soft_wrap=True)
+    named = f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}"
+    console.print(f"{named}, {outcome.decision}", highlight=False)
+    console.print(f"θ = {bundle.card.threshold:.4g}; report in {outcome.report}", highlight=False, soft_wrap=True)
 
 
 def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: int) -> None:
@@ -179,7 +170,7 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _metrics_table(metrics: dict[str, dict[str, float | None]]) -> Table:
+def _metrics_table(metrics: Mapping[str, Mapping[str, float | None]]) -> Table:
     table = Table("judged on later windows", *metrics, title_justify="left")
     for name in metrics["detector"]:
         table.add_row(name.replace("_", " "), *(_number(found.get(name)) for found in metrics.values()))
@@ -202,10 +193,6 @@ def _class(plant: Plant, class_name: str | None, machine_id: str | None) -> str:
     return next(iter(plant.classes))
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return None if time is None else time.replace(tzinfo=UTC)
-
-
 @click.group()
 def registry() -> None:
     """Show and change which bundle scores which machines.
@@ -216,7 +203,7 @@ def registry() -> None:
 
 
 @registry.command("list")
-@_home
+@options.home
 def list_(home: str) -> None:
     """Show all bundles and the promotions of each scope."""
     store = Registry(Path(home) / "registry")
@@ -236,14 +223,14 @@ def list_(home: str) -> None:
 
 
 @registry.command()
-@_plant
-@_home
+@options.plant
+@options.home
 @click.argument("scope")
 @click.argument("bundle")
 @click.option("--effective-at", type=click.DateTime(DAY), help="Windows that end then (UTC) or later.  [default: all]")
 def promote(plant: str, home: str, scope: str, bundle: str, effective_at: datetime | None) -> None:
     """Let BUNDLE (the beginning of its hash) score the machines of SCOPE."""
-    store, since = Registry(Path(home) / "registry"), _utc(effective_at)
+    store, since = Registry(Path(home) / "registry"), utc(effective_at)
     found = store.find(bundle)
     since_ms = 0 if since is None else round(since.timestamp() * 1000)
     store.promote(scope, found, since_ms, FeatureSet.of(Plant.load(plant), scope.partition("/")[0]))
@@ -251,7 +238,7 @@ def promote(plant: str, home: str, scope: str, bundle: str, effective_at: dateti
 
 
 @registry.command("roll-back")
-@_home
+@options.home
 @click.argument("scope")
 def roll_back(home: str, scope: str) -> None:
     """Take the newest promotion of SCOPE back; the one before it serves again."""

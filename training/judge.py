@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,22 +64,6 @@ def worthless(data: Dataset, scored: Scored, seed: int) -> dict[str, Scored]:
         "never": Scored(np.zeros(n, np.float32), 0.0),
         "random": Scored(chance, 1 - rate),
     }
-
-
-def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
-    """Why a detector should not be promoted; None: nothing stands against it.
-
-    It must not cost more than the champion (where there is one) and, where there were faults to find, must cost less
-    than every worthless detector. An untrained network is not among them: its limit alone finds gross faults.
-    """
-    costs = {name: metrics["cost_per_window"] or 0.0 for name, metrics in others.items()}
-    mine = own["cost_per_window"] or 0.0
-    if mine > costs.get("champion", np.inf):
-        return f"expected at most the champion's cost of {costs['champion']:.4g} a window, got {mine:.4g}"
-    for name in WORTHLESS if own["faulty_windows"] else ():
-        if mine >= costs.get(name, np.inf):
-            return f"expected less than the cost of {costs[name]:.4g} a window of the {name} detector, got {mine:.4g}"
-    return None
 
 
 def promised(choice: Choice | None) -> dict[str, Metrics]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,16 +14,20 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import dataset, leakage, progress, report
+from training import dataset, leakage, progress
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, lifetime, linear, novelty, pca
 from training.detectors.base import Detector, Kind
 from training.detectors.classifier import Labelled
 from training.histories import histories
-from training.judge import Metrics, Scored, judge, objection, promised, worthless
+from training.judge import Metrics, promised
 from training.labels import Fault
+from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
+from training.reporting import report
+from training.reporting.evidence import Evidence
+from training.trial import CHAMPION, OWN, hold
 
 log = logging.getLogger(__name__)
 NEWEST = 0.25
@@ -45,6 +49,8 @@ class Plan:
     """Windows that end in [start, end); None: no limit."""
     seed: int = 0
     promote: bool = True
+    force: bool = False
+    """Promote whatever stands against it."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +58,23 @@ class Outcome:
     """What came of it."""
 
     bundle: Bundle
-    metrics: dict[str, Metrics]
-    """Of the detector, of the champion it would replace, and of detectors that are worth nothing."""
-    objection: str | None
-    """Why it was not promoted, or should not be; None: nothing stands against it."""
-    promoted: bool
+    metrics: Mapping[str, Metrics]
+    """Of the detector, of the champion it would replace, of a tree, and of detectors that are worth nothing."""
+    decision: Decision
     report: Path
+    """The page to read; `metrics.json` is beside it."""
     warnings: tuple[str, ...] = ()
     """What may make the detector look better than it is; `training.leakage`."""
+
+    @property
+    def objection(self) -> str | None:
+        """Why it was not promoted, or should not be; None: nothing stands against it."""
+        return self.decision.objection
+
+    @property
+    def promoted(self) -> bool:
+        """True: it is the champion now, and was not before."""
+        return self.decision.promoted
 
 
 def run(
@@ -90,34 +105,65 @@ def run(
         faults=faults,
         say=say,
     )
+    if not len(data.clear):
+        raise HeadraceError(f"training: expected windows that can be judged, got {len(data)} that are all unclear")
     past, later = data.clear.split(NEWEST)
     if not len(past) or not len(later):
         raise HeadraceError(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
+    champion = _champion(registry, _scope(plan), feature_set)
+    past = past if faults else _unflagged(past, champion)
+    later, unseen = _unseen(later, champion)
     kind = choose_kind(plan, past)
     warnings, later = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
-    scored = Scored(detector.score(later.values), detector.limit)
-    say("comparing it with detectors that are worth nothing, and with the champion")
-    start = _untrained(kind, plant, past, plan.seed)
-    rivals = {"untrained": Scored(start.score(later.values), start.limit), **worthless(later, scored, plan.seed)}
-    rivals |= _champion(registry, _scope(plan), later)
-    cost, known = plant.cost_of(plan.class_name), promised(detector.choice)
-    known.setdefault("detector", {})["leakage_warnings"] = len(warnings)
-    metrics = {
-        name: judge(later, rival, cost) | known.get(name, {}) for name, rival in {"detector": scored, **rivals}.items()
-    }
-    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, metrics["detector"])
-    folder = report.write(reports / bundle.hash, later, scored, detector.losses, metrics)
+    say("comparing it with a tree, with detectors that are worth nothing, and with the champion")
+    cost, untrained = plant.cost_of(plan.class_name), _untrained(kind, plant, past, plan.seed)
+    known = promised(detector.choice)
+    known.setdefault(OWN, {})["leakage_warnings"] = len(warnings)
+    trial = hold(detector, untrained, champion if unseen else None, past=past, later=later, cost=cost, known=known)
+    bundle = Bundle.of(detector, plan.machine_id, past.range_ms, trial.metrics[OWN])
     registry.add(bundle)
-    against = objection(metrics["detector"], {name: found for name, found in metrics.items() if name != "detector"})
-    promoted = plan.promote and against is None
-    if promoted:
+    same = registry.champion(bundle.scope) == bundle.hash
+    trial = trial.without(CHAMPION) if same else trial
+    against = objection(trial.metrics[OWN], trial.metrics) if unseen else UNSEEN
+    decision = decide(against, same=same, wanted=plan.promote, force=plan.force)
+    if decision.promoted:
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
-    return Outcome(bundle, metrics, against, promoted, folder, tuple(warnings))
+    say("writing the report")
+    before = champion.hash if champion else None
+    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults, before)
+    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence), tuple(warnings))
+
+
+def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
+    """Without what the champion alarms at: where no label says that it was normal, it must not be learned as such.
+
+    So what is normal grows with the windows, and never by what was flagged.
+
+    Raises:
+        HeadraceError: nothing is left.
+    """
+    if champion is None:
+        return past
+    quiet = champion.scorer()(past.values) <= champion.card.threshold
+    if not quiet.any():
+        raise HeadraceError(
+            f"training: expected windows that the champion {champion.hash[:12]} does not flag, got none of {len(past)}; "
+            "give --labels to learn from them all the same"
+        )
+    return past.take(quiet)
+
+
+def _unseen(later: Dataset, champion: Bundle | None) -> tuple[Dataset, bool]:
+    """The windows that the champion has not learned from either, and whether there are any; if not, all."""
+    if champion is None or champion.card.trained_on_ms is None:
+        return later, True
+    after = later.take(later.end_ms > champion.card.trained_on_ms[1])
+    return (after, True) if len(after) else (later, False)
 
 
 def choose_kind(plan: Plan, past: Dataset) -> Kind:
@@ -153,17 +199,18 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
 
 
-def _champion(registry: Registry, scope: str, later: Dataset) -> dict[str, Scored]:
+def _champion(registry: Registry, scope: str, feature_set: FeatureSet) -> Bundle | None:
     """The bundle in use, unless there is none, or it cannot be used, as when it was made for other features."""
     found = registry.champion(scope)
     try:
         bundle = registry.get(found) if found else None
-        if bundle is None or bundle.card.feature_set != later.feature_set.version:
-            return {}
-        return {"champion": Scored(bundle.scorer()(later.values), bundle.card.threshold)}
+        if bundle is None or bundle.card.feature_set != feature_set.version:
+            return None
+        bundle.scorer()
     except BundleError as error:
         log.warning("%s: judged without its champion: %s", scope, error)
-        return {}
+        return None
+    return bundle
 
 
 def _scope(plan: Plan) -> str:

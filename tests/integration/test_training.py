@@ -10,11 +10,13 @@ import pytest
 import redis
 from click.testing import CliRunner
 
+from features.errors import HeadraceError
 from features.plant import Plant
 from features.rows import rows_from_arrays
 from features.schema import FeatureSet
 from features.store import Store
 from training import commands, dataset
+from training.compare_command import compare
 from training.detectors import autoencoder, novelty
 from training.registry import Registry
 
@@ -95,6 +97,36 @@ def test_one_command_learns_and_promotes(home: Path, url: str, monkeypatch: pyte
     assert champion is not None
     assert champion[:12] in result.output
     assert "promoted" in result.output
-    assert (home / "reports" / champion / "scores.png").stat().st_size > 1000
+    assert "<svg" in (home / "reports" / champion / "report.html").read_text()
     scores = registry.get(champion).scorer()(features())
     assert np.isfinite(scores).all()
+
+
+def test_two_bundles_are_compared_on_windows_that_neither_has_learned_from(home: Path, url: str) -> None:
+    where = ["--plant", str(home / "plant.yaml"), "--home", str(home), "--redis-url", url]
+    for seed in ("0", "1"):
+        given = [*where, "--kind", "linear", "--seed", seed]
+        trained = CliRunner().invoke(commands.train, given, catch_exceptions=False)
+        assert trained.exit_code == 0, trained.output
+    a, b = Registry(home / "registry").hashes()
+    result = CliRunner().invoke(compare, [a[:10], b[:10], *where], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "A and B cannot be told apart" in result.output
+    assert (home / "reports" / f"compare-{a[:12]}-{b[:12]}.html").is_file()
+    with pytest.raises(HeadraceError, match="got none that can be judged"):
+        CliRunner().invoke(compare, [a[:10], b[:10], *where, "--to", "2026-01-01"], catch_exceptions=False)
+
+
+def test_force_promotes_what_is_no_better(home: Path, url: str) -> None:
+    given = ["--plant", str(home / "plant.yaml"), "--home", str(home), "--redis-url", url, "--kind", "linear"]
+
+    def train(*more: str) -> str:
+        result = CliRunner().invoke(commands.train, [*given, *more], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())
+
+    assert ", promoted" in train()
+    assert "the champion already" in train()
+    assert "not promoted: expected less than the champion's cost" in train("--seed", "1")
+    assert "promoted by force: expected less than the champion's cost" in train("--seed", "1", "--force")
+    assert len(Registry(home / "registry").promotions("pump")) == 2

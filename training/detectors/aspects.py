@@ -60,7 +60,7 @@ class Aspects:
         Raises:
             HeadraceError: there are too few, or no channel moves in them.
         """
-        rows = values[:, columns(feature_set, inputs_of(feature_set))][_whole(feature_set, values)]
+        rows = values[:, columns(feature_set, inputs_of(feature_set))][whole(feature_set, values)]
         self._overlap = overlap
         self.mean, *self._others = (Normal(name, part) for part in np.split(rows, 1 + len(OTHERS), axis=1))
         if not self.mean.scaler.live.any():
@@ -102,7 +102,7 @@ def lifted(layer: Dense, number: int, parts: int) -> Dense:
     return Dense(kernel.reshape(-1, layer.kernel.shape[1]), layer.bias)
 
 
-def _whole(feature_set: FeatureSet, values: Array) -> Bools:
+def whole(feature_set: FeatureSet, values: Array) -> Bools:
     """(n,) the windows that are not much emptier than usual."""
     fullest = values[:, columns(feature_set, tuple(f"{channel}__count" for channel in feature_set.channels))].max(1)
     whole: Bools = fullest >= WHOLE * np.median(fullest) if len(values) else np.zeros(0, bool)

@@ -38,8 +38,9 @@ class Detector:
     seed: int
     losses: Mapping[str, Array] = field(default_factory=dict)
     """Loss curves of the training, by name."""
-    calibration: tuple[float, float] | None = None
-    """False-alarm rate that the limit is made for, and the one measured on normal rows held back; None: not known."""
+    calibration: tuple[float, float | None] | None = None
+    """False-alarm rate that the limit is made for, and the one measured on training rows held back (None: not
+    measured); None: the limit is made for something else."""
     modes: tuple[str, ...] = ()
     """Failure modes that the model knows apart; empty: none."""
     choice: Choice | None = None

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from features.schema import FeatureSet
 from training import networks
+from training.detectors import limits
 from training.detectors.aspects import LIMIT, MEAN, OTHERS, Aspects, inputs_of, lifted, linear
 from training.detectors.base import Detector
 from training.scaler import Array
@@ -39,4 +40,13 @@ def _fit(feature_set: FeatureSet, name: str, values: Array, seed: int, overlap: 
     normal = Aspects(name, feature_set, values, overlap)
     means = lifted(linear(normal.mean, *normal.terms(MEAN)), 0, 1 + len(OTHERS))
     model = networks.linear_model([means, *normal.others()])
-    return Detector("linear", feature_set, inputs_of(feature_set), normal.scaler, model, LIMIT, seed)
+    return Detector(
+        "linear",
+        feature_set,
+        inputs_of(feature_set),
+        normal.scaler,
+        model,
+        LIMIT,
+        seed,
+        calibration=(limits.TAIL, None),
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from features.schema import FeatureSet
 from training import networks
-from training.detectors import autoencoder
+from training.detectors import autoencoder, limits
 from training.detectors.aspects import LIMIT, MEAN, Aspects, inputs_of
 from training.detectors.autoencoder import Autoencoder, Task
 from training.detectors.base import Detector
@@ -84,6 +84,7 @@ def _fit(feature_set: FeatureSet, normal: Aspects, runs: Sequence[Run], seed: in
         LIMIT,
         seed,
         {f"member {number}": losses for number, (_, losses) in enumerate(runs)},
+        (limits.TAIL, None),
     )
 
 

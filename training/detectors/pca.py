@@ -14,11 +14,11 @@ from scipy import stats
 
 from features.schema import FeatureSet
 from training import networks
+from training.detectors import limits
 from training.detectors.aspects import Aspects
 from training.detectors.autoencoder import Dense
 from training.detectors.base import Detector
 from training.detectors.covariance import TINY, Matrix
-from training.detectors.limits import FEWEST, TAIL
 from training.scaler import Array
 
 EXPLAINED = 0.9
@@ -75,7 +75,7 @@ def _fit(feature_set: FeatureSet, name: str, values: Array, seed: int, overlap: 
     kernel = planes[-1].kernel * weights
     bias = -normal.rows.mean(0, dtype=np.float64) @ kernel
     model = networks.linear_model([Dense(kernel.astype(np.float32), bias.astype(np.float32))])
-    return Detector("pca", feature_set, inputs, normal.scaler, model, limit, seed)
+    return Detector("pca", feature_set, inputs, normal.scaler, model, limit, seed, calibration=(limits.TAIL, None))
 
 
 def _index(errors: Matrix, k: int, overlap: float) -> tuple[Matrix, float]:
@@ -99,7 +99,7 @@ def _limit(sums: Matrix, overlap: float) -> float:
 
 def _quantile(freedom: float, n: int, overlap: float) -> float:
     """F⁻¹(1 - TAIL; freedom, n/overlap)"""
-    return float(stats.f.ppf(1 - TAIL, freedom, max(n / overlap, FEWEST)))
+    return float(stats.f.ppf(1 - limits.TAIL, freedom, max(n / overlap, limits.FEWEST)))
 
 
 def _components(rows: Array) -> int:

@@ -8,7 +8,7 @@ import pytest
 from features.plant import Cost
 from features.schema import FeatureSet
 from training.dataset import Dataset
-from training.judge import WEEK_MS, Metrics, Scored, judge, objection, promised, worthless
+from training.judge import WEEK_MS, Scored, judge, promised, worthless
 from training.labels import Modes
 from training.threshold import Choice
 
@@ -69,24 +69,6 @@ def test_worthless_detectors_alarm_always_never_and_as_often(feature_set: Featur
     assert found["always"].alarms.all()
     assert not found["never"].alarms.any()
     assert 0.05 < found["random"].alarms.mean() < 0.15
-
-
-def metrics(cost: float, faulty: int = 5) -> Metrics:
-    return {"cost_per_window": cost, "faulty_windows": faulty}
-
-
-def test_objects_to_what_is_dearer_than_the_champion_or_no_better_than_nothing() -> None:
-    assert objection(metrics(1), {"champion": metrics(1), "never": metrics(2)}) is None
-    assert "champion" in (objection(metrics(2), {"champion": metrics(1), "never": metrics(3)}) or "")
-    assert "never" in (objection(metrics(2), {"never": metrics(2)}) or "")
-
-
-def test_an_untrained_network_that_does_as_well_is_no_objection() -> None:
-    assert objection(metrics(0), {"untrained": metrics(0), "never": metrics(2)}) is None
-
-
-def test_does_not_ask_to_beat_silence_where_nothing_was_to_be_found() -> None:
-    assert objection(metrics(0.1, faulty=0), {"never": metrics(0, faulty=0)}) is None
 
 
 def test_counts_the_windows_of_each_mode(feature_set: FeatureSet) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,11 @@ def test_normal_running_becomes_a_promoted_bundle(feature_set: FeatureSet, tmp_p
     assert registry.champion("pump") == outcome.bundle.hash
     assert (card.kind, card.machine_id, card.trained_on_ms) == ("novelty", None, (STEP_MS, 225 * STEP_MS))
     assert outcome.metrics["detector"]["false_alarm_rate"] < 0.05  # type: ignore[operator]
-    assert {path.name for path in outcome.report.iterdir()} == {"loss.png", "scores.png", "metrics.json"}
-    assert set(json.loads((outcome.report / "metrics.json").read_text())) == {
-        "detector", "untrained", "always", "never", "random",
+    folder = tmp_path / "reports" / outcome.bundle.hash
+    assert outcome.report == folder / "report.html"
+    assert {path.name for path in folder.iterdir()} == {"report.html", "metrics.json"}
+    assert set(json.loads((folder / "metrics.json").read_text())) == {
+        "detector", "tree", "untrained", "always", "never", "random",
     }  # fmt: skip
 
 
@@ -83,7 +86,9 @@ def test_labels_enough_become_a_classifier_that_beats_doing_nothing(feature_set:
     assert outcome.bundle.card.kind == "classifier"
     assert outcome.promoted
     assert outcome.metrics["detector"]["event_recall"] == 1
-    assert {"curves.png", "confusion.png"} < {path.name for path in outcome.report.iterdir()}
+    page = outcome.report.read_text()
+    assert 'id="reliability-title"' in page
+    assert 'id="roc-title"' in page
 
 
 def test_named_modes_are_learned_and_judged_one_by_one(feature_set: FeatureSet, tmp_path: Path) -> None:
@@ -174,6 +179,49 @@ def test_a_champion_that_costs_less_stays(feature_set: FeatureSet, tmp_path: Pat
     second = run(Plan("pump", seed=1), PLANT, muddled, registry, tmp_path, faults=truth)
     assert "champion" in (second.objection or "")
     assert registry.champion("pump") == first.bundle.hash
+
+
+def test_the_same_bundle_again_changes_nothing(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry, offline = Registry(tmp_path), Offline(feature_set, 200)
+    first = run(Plan("pump"), PLANT, offline, registry, tmp_path / "reports")
+    again = run(Plan("pump", force=True), PLANT, offline, registry, tmp_path / "reports")
+    assert again.bundle.hash == first.bundle.hash
+    assert (again.decision.state, again.promoted) == ("same", False)
+    assert len(registry.promotions("pump")) == 1
+    assert "Already the champion, nothing changed" in again.report.read_text()
+
+
+def test_force_promotes_what_is_no_better_and_says_so(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry, offline = Registry(tmp_path), Offline(feature_set, 200)
+    first = run(Plan("pump", kind="linear"), PLANT, offline, registry, tmp_path / "reports").bundle
+    second = Plan("pump", kind="linear", seed=1)
+    refused = run(second, PLANT, offline, registry, tmp_path / "reports")
+    assert "champion" in (refused.objection or "")
+    assert registry.champion("pump") == first.hash != refused.bundle.hash
+    assert "Not promoted" in refused.report.read_text()
+    forced = run(replace(second, force=True), PLANT, offline, registry, tmp_path / "reports")
+    assert forced.promoted
+    assert registry.champion("pump") == forced.bundle.hash == refused.bundle.hash
+    assert "Promoted by force" in forced.report.read_text()
+
+
+def test_a_champion_that_has_learned_from_all_that_judges_stays(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry, offline = Registry(tmp_path), Offline(feature_set, 300)
+    first = run(Plan("pump", kind="linear"), PLANT, offline, registry, tmp_path).bundle
+    older = Plan("pump", kind="linear", end=datetime.fromtimestamp(150 * STEP_MS / 1000, UTC))
+    second = run(older, PLANT, offline, registry, tmp_path)
+    assert "windows that the champion has not learned from" in (second.objection or "")
+    assert registry.champion("pump") == first.hash
+    assert "champion" not in second.metrics
+
+
+def test_what_the_champion_has_learned_from_does_not_judge(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry, offline = Registry(tmp_path), Offline(feature_set, 300)
+    run(Plan("pump", kind="linear"), PLANT, offline, registry, tmp_path)
+    older = Plan("pump", kind="linear", end=datetime.fromtimestamp(261 * STEP_MS / 1000, UTC))
+    second = run(older, PLANT, offline, registry, tmp_path)
+    assert {metrics["windows"] for metrics in second.metrics.values()} == {2 * (260 - 225)}
+    assert "the champion has learned from them" in second.report.read_text()
 
 
 def test_a_champion_that_cannot_be_used_does_not_keep_another_from_being_trained(

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from features.schema import FeatureSet
+from tests.unit.training.reports import FEATURES, STEP_MS, check, dataset, evidence
+from training import labels
+from training.labels import Fault
+from training.promotion import Decision
+from training.reporting import report
+from training.reporting.evidence import Evidence
+from training.reporting.intervals import MACHINES
+
+TITLES = [
+    "Scores over time",
+    "Faults and failure modes",
+    "Predicted against actual",
+    "PR and ROC",
+    "Confusion",
+    "Smallest shift noticed",
+    "Calibration",
+    "Channels",
+    "Beside its rivals",
+    "Detector",
+    "Data",
+    "Loss curves",
+]
+WEAR = Fault("P-1", "machine_fault", "bearing_wear", 120 * STEP_MS, 140 * STEP_MS)
+
+
+def with_faults() -> Evidence:
+    return evidence(dataset(100, start=100, faulty=slice(20, 40)), [WEAR])
+
+
+def without_faults() -> Evidence:
+    return evidence(dataset(100, start=100))
+
+
+def all_faulty() -> Evidence:
+    return evidence(dataset(30, machine_ids=["P-1"], start=100, faulty=slice(None)), [WEAR])
+
+
+def one_window() -> Evidence:
+    return evidence(dataset(1, machine_ids=["P-1"], start=100))
+
+
+def a_percent_faulty() -> Evidence:
+    return evidence(dataset(100, start=100, faulty=slice(50, 52)), [WEAR])
+
+
+def nothing_known() -> Evidence:
+    data = dataset(50, start=100)
+    return evidence(replace(data, values=np.full_like(data.values, np.nan)))
+
+
+def constant() -> Evidence:
+    data = dataset(50, start=100)
+    return evidence(replace(data, values=np.full_like(data.values, 7)))
+
+
+def many_machines() -> Evidence:
+    return evidence(dataset(20, start=100, machine_ids=[f"P-{i}" for i in range(MACHINES + 30)], faulty=slice(5, 9)))
+
+
+def unclear() -> Evidence:
+    found = with_faults()
+    marked = np.where(np.arange(len(found.data)) % 10 == 9, labels.UNCLEAR, found.data.labels).astype(np.int8)
+    return replace(found, data=replace(found.data, labels=marked))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        with_faults,
+        without_faults,
+        all_faulty,
+        one_window,
+        a_percent_faulty,
+        nothing_known,
+        constant,
+        many_machines,
+        unclear,
+    ],
+)
+def test_every_report_is_whole_and_needs_nothing_else(case: Callable[[], Evidence]) -> None:
+    root = check(report.page(case()).html())
+    parts = [section for section in root.iter("section") if section.get("class", "").startswith("part")]
+    assert [part.findtext("h2") for part in parts] == TITLES
+
+
+def test_the_same_evidence_gives_the_same_bytes(tmp_path: Path) -> None:
+    pages = [report.write(tmp_path / name, with_faults()).read_bytes() for name in ("a", "b")]
+    assert pages[0] == pages[1]
+
+
+def test_what_was_measured_is_there_in_words() -> None:
+    text = " ".join(check(report.page(with_faults()).html()).itertext())
+    for part in ("bearing_wear", "Promoted: on 200 held-back windows", "1 fault on 1 machine", "P-1:", "champion"):
+        assert part in text
+    assert "needs labels" not in text
+
+
+def test_what_cannot_be_measured_says_why() -> None:
+    text = " ".join(check(report.page(without_faults()).html()).itertext())
+    assert text.count("needs labels") == 4
+    assert "cost is false alarms alone" in text
+
+
+def test_the_figures_are_kept_for_machines_too(tmp_path: Path) -> None:
+    found = with_faults()
+    report.write(tmp_path, found)
+    assert msgspec.json.decode((tmp_path / "metrics.json").read_bytes()) == found.metrics
+
+
+def test_names_are_text_whatever_they_are() -> None:
+    bad = "<script>alert(1)</script>&\"'"
+    feature_set = FeatureSet("pump", (bad, "flow", "url(#x)"), (), FEATURES.version)
+    data = dataset(60, feature_set=feature_set, machine_ids=[bad, "P-2"], start=100, faulty=slice(20, 40))
+    fault = Fault(bad, "machine_fault", bad, 120 * STEP_MS, 140 * STEP_MS)
+    html = report.page(evidence(data, [fault], Decision("refused", bad))).html()
+    root = check(html.replace("url(#x)", ""))
+    assert bad in " ".join(root.itertext())
+    assert html.count("&lt;script&gt;") > 5
+
+
+@pytest.mark.parametrize(
+    ("decision", "opening"),
+    [
+        (Decision("promoted"), "Promoted: "),
+        (Decision("forced", "it is dearer"), "Promoted by force: "),
+        (Decision("refused", "it is dearer"), "Not promoted: "),
+        (Decision("aside"), "Kept aside, as asked with --no-promote: "),
+        (Decision("same"), "Already the champion, nothing changed: "),
+    ],
+)
+def test_the_verdict_says_what_became_of_it_and_why(decision: Decision, opening: str) -> None:
+    page = report.page(replace(without_faults(), decision=decision))
+    assert page.verdict.startswith(opening)
+    assert any("it is dearer" in sentence for sentence in page.more) == (decision.objection is not None)
+
+
+def test_the_verdict_says_what_it_costs_against_the_champion() -> None:
+    found = with_faults()
+    assert re.search(r"it costs 0 a window, 1 less than the champion \(95.% interval", report.page(found).verdict)
+    alone = replace(found, trial=found.trial.without("champion"), champion=None)
+    assert report.page(alone).verdict.startswith("Promoted as the first champion of pump: ")
