@@ -152,7 +152,7 @@ def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
     quiet = champion.scorer()(past.values) <= champion.card.threshold
     if not quiet.any():
         raise HeadraceError(
-            f"training: expected windows that the champion {champion.hash[:12]} does not flag, got none of {len(past)}; "
+            f"training: expected windows that {champion.hash[:12]} does not flag, got none of {len(past)}; "
             "give --labels to learn from them all the same"
         )
     return past.take(quiet)

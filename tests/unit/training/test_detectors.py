@@ -22,7 +22,7 @@ from training.detectors.lifetime import History
 from training.labels import Modes
 from training.many import train_many
 from training.scaler import Array
-from training.threshold import forward
+from training.threshold import grouped
 
 SHIFT = 60
 RUN = 50
@@ -98,7 +98,8 @@ def fit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fit:
     monkeypatch.setattr("training.detectors.regressor.STEPS", (5, 5))
     monkeypatch.setattr("training.detectors.classifier.EPOCHS", 1)
     monkeypatch.setattr("training.detectors.classifier.EPOCHS_BLIND", 1)
-    monkeypatch.setattr("training.threshold.forward", partial(forward, blocks=1))
+    monkeypatch.setattr("training.threshold.grouped", partial(grouped, blocks=1))
+    monkeypatch.setattr("training.detectors.modal.STEPS", (5, 5))
     return DETECTORS[request.param][0]
 
 
