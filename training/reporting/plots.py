@@ -76,12 +76,11 @@ def reliability(scores: Array, faulty: Bools) -> Plot:
     group = np.minimum((scores * GROUPS).astype(int), GROUPS - 1)
     groups = [group == number for number in np.unique(group)]
     predicted, measured = ([float(np.mean(of[rows])) for rows in groups] for of in (scores, faulty))
-    sizes = [10 + 120 * float(rows.mean()) for rows in groups]
+    sizes = [12 + 90 * float(rows.mean()) for rows in groups]
     with canvas("reliability") as drawing:
         ax = drawing.axes
         ax.plot([0, 1], [0, 1], color=INKS["muted"], linestyle="--", linewidth=0.8, label="as it should be")
-        ax.plot(predicted, measured, color=LINES[0], linewidth=1, label="as measured")
-        ax.scatter(predicted, measured, sizes, color=LINES[0], linewidth=0)
+        ax.scatter(predicted, measured, sizes, color=LINES[0], linewidth=0, label="as measured")
         ax.set(xlabel="predicted probability of a fault", ylabel="faulty windows")
         _unit(ax)
         return drawing.done(

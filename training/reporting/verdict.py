@@ -25,8 +25,6 @@ GOOD: dict[State, bool | None] = {"promoted": True, "forced": False, "refused": 
 def verdict(found: Evidence) -> str:
     """One plain sentence."""
     opening = OPENING[found.decision.state]
-    if found.decision.state == "promoted" and found.champion is None:
-        opening = f"Promoted as the first champion of {found.bundle.scope}"
     return f"{opening}: on {count(len(found.later), 'held-back window')} it costs {_cost(found)}."
 
 
@@ -54,7 +52,7 @@ def _cost(found: Evidence) -> str:
     own = found.metrics[OWN]
     mine = maybe(own[COST], number)
     if CHAMPION not in found.metrics:
-        alone = "" if found.champion else ", and there is no champion to compare it with"
+        alone = "" if found.champion else ", and there is no champion that it could be compared with"
         return f"{mine} a window{alone}"
     gap = difference(COST, own, found.metrics[CHAMPION])
     return f"{mine} a window, {against(gap, paired(COST, found.samples[OWN], found.samples[CHAMPION]))}"
