@@ -56,7 +56,12 @@ def worker(**given: object) -> None:
 
     settings, plant = read(given)
     running = Worker(plant, settings)
-    asyncio.run(running.run())
+    try:
+        asyncio.run(running.run())
+    except BaseException:
+        if running.warming.is_alive():  # an import that the end of the interpreter meets fails, and loudly
+            running.warming.join()
+        raise
     if running.warming.is_alive():  # the interpreter would wait for it, and a stop shall be quick
         logging.shutdown()
         os._exit(0)
