@@ -27,7 +27,7 @@ from features.samples import Samples
 from features.schema import FeatureSet
 from features.state import compute
 from training.detectors import aspects, limits, linear, novelty
-from training.evaluation import Figures, figures, judge
+from training.evaluation import PLAIN, RECOVERY, Figures, figures, judge
 from training.protocols import skab
 
 WINDOW = 15
@@ -98,7 +98,7 @@ def on_skab(runs: list[skab.Run], **changed: float) -> tuple[Figures, Figures]:
     """The linear detector, recovery off and on."""
     with constants(**DEFAULTS | changed):
         judged = judge(runs, 0, linear.fit_many)
-    return figures(judged, recovery=False), figures(judged, recovery=True)
+    return figures(judged, PLAIN), figures(judged, RECOVERY)
 
 
 @click.command(help=__doc__)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,15 +15,27 @@ from features.schema import FeatureSet
 from training.detectors import linear, novelty, pca
 from training.detectors.base import Detector
 from training.explain import by_channel, shares
+from training.persistence import Persistence
 from training.protocols import nab, skab
 from training.recovery import alarms
 from training.scaler import Array
 
 T = TypeVar("T", bound=np.generic)
+Alarms = Callable[[Array, float], NDArray[np.bool_]]
+"""Scores of one machine in the order of time, and θ, to alarms."""
 
 FLOORS = {"plain": {"f1": 0.80, "far+mar": 43}, "recovery": {"f1": 0.84, "far": 15, "mar": 21, "nab": 32}}
 GOALS = {"plain": {"f1": 0.84, "far": 15, "mar": 19}, "recovery": {"f1": 0.88, "far": 8, "mar": 14, "nab": 40}}
 ROOT_FLOOR, ROOT_GOAL = 22, 26
+PLAIN: Alarms = Persistence().alarms
+RECOVERY: Alarms = partial(alarms, recovery=True)
+PERSISTENCE: dict[str, Alarms] = {
+    "3 of 5": Persistence(3, 5).alarms,
+    "8 of 15": Persistence(8, 15).alarms,
+    "hysteresis .5": Persistence(release=0.5).alarms,
+    "3 of 5, hysteresis .5": Persistence(3, 5, 0.5).alarms,
+}
+"""Options whose effect is shown."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +57,8 @@ class Figures:
     far: float
     mar: float
     nab: float
-
-    def as_dict(self) -> dict[str, float]:
-        return {"f1": self.f1, "far": self.far, "mar": self.mar, "nab": self.nab}
+    delay_s: float
+    """Median time from the beginning of an anomaly that was noticed to its first alarm."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,8 @@ class SkabResult:
     roots: list[int]
     """Runs of known cause whose first-named channel is right, per seed."""
     of_roots: int
+    persistence: dict[str, list[Figures]]
+    """With each of `PERSISTENCE`."""
     linear: dict[str, Figures]
     """The linear detector's, "plain" and with "recovery": what the network must beat. It has no seeds."""
     pca: dict[str, Figures]
@@ -76,7 +90,7 @@ class SkabResult:
 
     def _columns(self) -> Iterator[tuple[str, dict[str, list[float]]]]:
         for name, found in (("plain", self.plain), ("recovery", self.recovery)):
-            columns = {figure: [one.as_dict()[figure] for one in found] for figure in ("f1", "far", "mar", "nab")}
+            columns = {field.name: [getattr(one, field.name) for one in found] for field in fields(Figures)}
             yield name, {figure: [round(value, 4) for value in of] for figure, of in columns.items()}
 
 
@@ -84,18 +98,22 @@ def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], 
     """Train, score, explain and count, once per seed."""
     runs = skab.read(folder)
     plain, recovery, roots = [], [], []
+    persistence: dict[str, list[Figures]] = {name: [] for name in PERSISTENCE}
     for seed in seeds:
         progress(f"SKAB seed {seed}: one detector for each of {len(runs)} runs")
         judged = judge(runs, seed)
-        plain.append(figures(judged, recovery=False))
-        recovery.append(figures(judged, recovery=True))
+        plain.append(figures(judged, PLAIN))
+        recovery.append(figures(judged, RECOVERY))
+        for name, way in PERSISTENCE.items():
+            persistence[name].append(figures(judged, way))
         roots.append(sum(one.first in skab.CAUSES.get(one.run.machine_id, ()) for one in judged))
     progress("SKAB: the linear detector, and PCA")
     yardsticks = []
     for fit_many in (linear.fit_many, pca.fit_many):
         judged = judge(runs, 0, fit_many)
-        yardsticks.append({"plain": figures(judged, recovery=False), "recovery": figures(judged, recovery=True)})
-    return SkabResult(plain, recovery, roots, sum(run.machine_id in skab.CAUSES for run in runs), *yardsticks)
+        yardsticks.append({"plain": figures(judged, PLAIN), "recovery": figures(judged, RECOVERY)})
+    of_roots = sum(run.machine_id in skab.CAUSES for run in runs)
+    return SkabResult(plain, recovery, roots, of_roots, persistence, *yardsticks)
 
 
 def judge(
@@ -114,9 +132,9 @@ def judge(
     ]
 
 
-def figures(judged: Sequence[Judged], recovery: bool) -> Figures:
+def figures(judged: Sequence[Judged], way: Alarms) -> Figures:
     """Counted over all runs."""
-    found = {one.run.machine_id: alarms(one.scores, one.theta, recovery) for one in judged}
+    found = {one.run.machine_id: way(one.scores, one.theta) for one in judged}
     counted = {one.run.machine_id: skab.counts(_tested(one.run.anomaly), found[one.run.machine_id]) for one in judged}
     total = skab.total(counted)
     points = [
@@ -125,7 +143,18 @@ def figures(judged: Sequence[Judged], recovery: bool) -> Figures:
         )
         for one in judged
     ]
-    return Figures(total.f1, total.far, total.mar, nab.score(points))
+    delays = [delay for one in judged for delay in _delays_s(one.run, found[one.run.machine_id])]
+    return Figures(total.f1, total.far, total.mar, nab.score(points), float(np.median(delays)) if delays else np.nan)
+
+
+def _delays_s(run: skab.Run, alarm: NDArray[np.bool_]) -> Iterator[float]:
+    """Of each anomaly among the judged rows that was noticed."""
+    anomaly, time_ms = _tested(run.anomaly), _tested(run.time_ms)
+    edges = np.flatnonzero(np.diff(anomaly.astype(np.int8), prepend=0, append=0))
+    for start, stop in edges.reshape(-1, 2):
+        raised = np.flatnonzero(alarm[start:stop])
+        if len(raised):
+            yield float(time_ms[start + raised[0]] - time_ms[start]) / 1000
 
 
 def _judged(run: skab.Run, values: Array, detector: Detector) -> Judged:

@@ -32,9 +32,9 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
     result: dict[str, object] = {"skab": skab.means(), "root_channel_first": round(float(np.mean(skab.roots)), 1)}
     if with_hydraulic and (data / "hydraulic").is_dir():
         console.print("hydraulic rig: four conditions, five blocked folds")
-        rig = hydraulic.macro_f1(*hydraulic.read(data / "hydraulic"), seed=seeds[0])
-        console.print(_rig_table(rig))
-        result["hydraulic"] = rig
+        rigs = [hydraulic.macro_f1(*hydraulic.read(data / "hydraulic"), seed=seed) for seed in seeds]
+        console.print(_rig_table(rigs))
+        result["hydraulic"] = {name: round(float(np.mean([rig[name] for rig in rigs])), 4) for name in rigs[0]}
     else:
         console.print("hydraulic rig: not measured")
     result |= _ai4i(data / "ai4i2020", seeds, console)
@@ -45,13 +45,17 @@ def measure(data: Path, seeds: Sequence[int], with_hydraulic: bool, console: Con
     else:
         console.print("C-MAPSS FD001: not measured")
     result |= {"seeds": len(seeds), "skab_ranges": skab.ranges()}
-    result["skab_linear"] = {name: figures.as_dict() for name, figures in skab.linear.items()}
-    result["skab_pca"] = {name: figures.as_dict() for name, figures in skab.pca.items()}
+    result["skab_linear"] = {name: asdict(figures) for name, figures in skab.linear.items()}
+    result["skab_persistence"] = {
+        name: {figure: round(float(np.mean([asdict(one)[figure] for one in found])), 4) for figure in asdict(found[0])}
+        for name, found in skab.persistence.items()
+    }
+    result["skab_pca"] = {name: asdict(figures) for name, figures in skab.pca.items()}
     return msgspec.json.encode(result).decode()
 
 
 def _skab_table(result: SkabResult) -> Table:
-    table = Table("SKAB, causal", "F1", "FAR %", "MAR %", "FAR + MAR", "NAB", title_justify="left")
+    table = Table("SKAB, causal", "F1", "FAR %", "MAR %", "FAR + MAR", "NAB", "delay s", title_justify="left")
     for name, found in (("plain", result.plain), ("recovery", result.recovery)):
         columns = _columns(found)
         table.add_row(
@@ -62,6 +66,8 @@ def _skab_table(result: SkabResult) -> Table:
         table.add_row("  goal", *_bounds(GOALS[name], "≥", "≤"))
         for rival, figures in (("linear", result.linear), ("pca", result.pca)):
             table.add_row(f"  {rival}", *(f"{column[0]:{form}}" for form, column in _columns([figures[name]])))
+    for name, found in result.persistence.items():
+        table.add_row(name, *(f"{np.mean(c):{form}}" for form, c in _columns(found)))
     table.caption = (
         f"root channel named first: {np.mean(result.roots):.1f} of {result.of_roots} "
         f"(floor {ROOT_FLOOR}, goal {ROOT_GOAL}); always-alarm has F1 .698"
@@ -77,6 +83,7 @@ def _columns(found: list[Figures]) -> list[tuple[str, list[float]]]:
         (".1f", [figure.mar for figure in found]),
         (".1f", [figure.far + figure.mar for figure in found]),
         (".1f", [figure.nab for figure in found]),
+        (".0f", [figure.delay_s for figure in found]),
     ]
 
 
@@ -134,9 +141,11 @@ def _engine_table(columns: dict[str, list[float]]) -> Table:
     return table
 
 
-def _rig_table(rig: dict[str, float]) -> Table:
+def _rig_table(rigs: Sequence[dict[str, float]]) -> Table:
     table = Table("hydraulic rig, macro-F1", *hydraulic.CONDITIONS, title_justify="left")
-    table.add_row("measured", *(f"{rig[name]:.3f}" for name in hydraulic.CONDITIONS))
-    table.add_row("  floor", *(f"{hydraulic.FLOORS[name]:g}" for name in hydraulic.CONDITIONS))
-    table.add_row("  goal", *(f"{hydraulic.GOALS[name]:g}" for name in hydraulic.CONDITIONS))
+    found = {name: [rig[name] for rig in rigs] for name in hydraulic.CONDITIONS}
+    table.add_row("measured", *(f"{np.mean(of):.3f}" for of in found.values()))
+    table.add_row("  seeds", *(f"{min(of):.3f}–{max(of):.3f}" for of in found.values()))
+    table.add_row("  floor", *(f"≥ {hydraulic.FLOORS[name]:g}" for name in found))
+    table.add_row("  goal", *(f"≥ {hydraulic.GOALS[name]:g}" for name in found))
     return table
