@@ -26,8 +26,8 @@ from features import formats
 from features.errors import BundleError, FeatureSetMismatchError
 from features.schema import FeatureSet
 from training import archive, networks, runtime
-from training.detectors.autoencoder import Dense
 from training.detectors.base import Detector, Kind
+from training.detectors.layer import Dense
 from training.explain import Explainer
 from training.files import put_folder, turn
 from training.life import Life

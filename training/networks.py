@@ -11,7 +11,8 @@ from scipy import linalg
 
 from features.errors import HeadraceError
 from training import runtime
-from training.detectors.autoencoder import Autoencoder, Dense
+from training.detectors.autoencoder import Autoencoder
+from training.detectors.layer import Dense
 from training.scaler import Array
 
 Matrix = NDArray[np.float64]

@@ -15,9 +15,9 @@ import numpy as np
 from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training.detectors import limits
-from training.detectors.autoencoder import Dense
 from training.detectors.base import columns
 from training.detectors.chain import BLOCKS, Bools, Normal
+from training.detectors.layer import Dense
 from training.scaler import Array, Scaler
 
 LIMIT = 1.0

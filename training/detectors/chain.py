@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from features.errors import HeadraceError
 from training.detectors import covariance, limits
-from training.detectors.autoencoder import Dense
 from training.detectors.covariance import Matrix
+from training.detectors.layer import Dense
 from training.scaler import Array, Scaler
 
 BLOCKS = 4

@@ -17,8 +17,8 @@ from features.plant import Cost
 from features.schema import FeatureSet
 from training import networks, progress, runtime, threshold
 from training.detectors import modal
-from training.detectors.autoencoder import Dense, glorot
 from training.detectors.base import Detector
+from training.detectors.layer import Dense, glorot
 from training.labels import Modes
 from training.scaler import Array, Scaler
 from training.threshold import Bools, Ints, Names

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import runtime
-from training.detectors.autoencoder import Dense, glorot
+from training.detectors import groups
+from training.detectors.layer import Dense, glorot
 from training.labels import Bools, Modes
 from training.scaler import Array
 
@@ -84,64 +85,35 @@ def train(scaled: Array, active: Bools, parts: Sequence[Ints], seed: int) -> tup
     starts = [[bend, *(glorot(rng, i, o) for i, o in pairwise(sizes))] for _ in parts]
     model = _grouped(starts)
     losses = _descend(model, scaled, active.astype(np.float32), parts, rng)
-    kernels, biases = (model.get_weights()[which::2] for which in (0, 1))
-    dense = [
-        [Dense(kernel[g], bias[g, 0]) for kernel, bias in zip(kernels, biases, strict=True)] for g in range(len(parts))
-    ]
-    return [Network(tuple(layers)) for layers in dense], losses  # type: ignore[arg-type] # four layers
+    return [Network(tuple(layers)) for layers in groups.networks(model)], losses  # type: ignore[arg-type] # four layers
 
 
 def _grouped(starts: Sequence[Sequence[Dense]]) -> Any:
     """All networks in one Keras model, (groups, BATCH, inputs) to logits (groups, BATCH, modes)."""
-    keras, groups = runtime.keras(), len(starts)
-
-    def dense(i: int, activation: str | None) -> Any:
-        shape = (BATCH, len(starts[0][i].bias))
-        return keras.layers.EinsumDense("gbi,gij->gbj", shape, activation=activation, bias_axes="gj")
-
-    given = keras.layers.Input(batch_shape=(groups, BATCH, starts[0][0].kernel.shape[0]))
-    x = keras.layers.Concatenate()([given, dense(0, "relu")(given)])
-    for i in (1, 2):
-        x = dense(i, "relu")(x)
-    model = keras.Model(given, dense(3, None)(x))
-    model.set_weights(
-        [
-            np.stack(part)
-            for i in range(4)
-            for part in ([start[i].kernel for start in starts], [start[i].bias[None] for start in starts])
-        ]
-    )
+    keras, (bend, *hidden, out) = runtime.keras(), starts[0]
+    given = keras.layers.Input(batch_shape=(len(starts), BATCH, bend.kernel.shape[0]))
+    x = keras.layers.Concatenate()([given, groups.dense(BATCH, len(bend.bias), "relu")(given)])
+    for layer in hidden:
+        x = groups.dense(BATCH, len(layer.bias), "relu")(x)
+    model = keras.Model(given, groups.dense(BATCH, len(out.bias), None)(x))
+    model.set_weights(groups.weights(starts))
     return model
 
 
 def _descend(model: Any, scaled: Array, active: Array, parts: Sequence[Ints], rng: np.random.Generator) -> Array:
-    """AdamW with a cosine schedule (Loshchilov & Hutter 2019); losses every tenth step."""
+    """AdamW with a cosine schedule. (Loshchilov & Hutter 2019.)"""
     keras = runtime.keras()
     steps = int(np.clip(EPOCHS * max(map(len, parts)) // BATCH, *STEPS))
-    schedule = keras.optimizers.schedules.CosineDecay(RATE, steps)
-    step, losses = _compiled_step(model, keras.optimizers.AdamW(schedule, weight_decay=DECAY)), []
-    for number in range(steps):
-        drawn = np.stack([part[(rng.random(BATCH) * len(part)).astype(np.int64)] for part in parts])
-        loss = step(scaled[drawn], active[drawn])
-        if number % 10 == 0:
-            losses.append(loss.numpy())
-    return np.array(losses, np.float32)
+    optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), weight_decay=DECAY)
+    drawn = (np.stack([part[(rng.random(BATCH) * len(part)).astype(np.int64)] for part in parts]) for _ in range(steps))
+    batches = ((scaled[some], active[some]) for some in drawn)
+    what = f"{len(parts)} networks of failure modes"
+    return groups.descend(model, optimizer, batches, _losses, steps=steps, what=what)
 
 
-def _compiled_step(model: Any, optimizer: Any) -> Any:
-    """(rows (groups, BATCH, p), active (groups, BATCH, modes)) to losses (groups,); moves the weights once."""
-    tf = runtime.tensorflow()
-    optimizer.build(model.trainable_variables)
-
-    def step(rows: Any, active: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(_surprise(model(rows, training=True), active), 1)
-            total = tf.reduce_sum(loss)
-        optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
-        return loss
-
-    shapes = (model.input_shape, model.output_shape)
-    return tf.function(step, input_signature=[tf.TensorSpec(shape, tf.float32) for shape in shapes])
+def _losses(logits: Any, active: Any) -> Any:
+    """(groups, rows, modes) each to (groups,)"""
+    return runtime.tensorflow().reduce_mean(_surprise(logits, active), 1)
 
 
 def _surprise(logits: Any, active: Any) -> Any:

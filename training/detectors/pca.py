@@ -16,9 +16,9 @@ from features.schema import FeatureSet
 from training import networks
 from training.detectors import limits
 from training.detectors.aspects import Aspects
-from training.detectors.autoencoder import Dense
 from training.detectors.base import Detector
 from training.detectors.covariance import TINY, Matrix
+from training.detectors.layer import Dense
 from training.scaler import Array
 
 EXPLAINED = 0.9

@@ -1,11 +1,11 @@
-"""Small regressors, many trained at once: one Keras model with a leading group axis.
+"""Small regressors, many trained at once (`training.detectors.groups`).
 
 Dense 64-32-1 with dropout; each has its own rows, start and draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from training import networks, runtime
-from training.detectors.autoencoder import Dense, glorot
+from training.detectors import groups
+from training.detectors.layer import Dense, glorot
 from training.scaler import Array
 
 SIZES = (64, 32, 1)
@@ -52,12 +53,9 @@ def train(tasks: Sequence[Task], trained: bool = True) -> tuple[list[Regressor],
     if not trained:
         return starts, np.empty((0, len(tasks)), np.float32)
     model = _grouped(len(tasks), tasks[0].rows.shape[1], tasks[0].seed)
-    layers = list(zip(*starts, strict=True))
-    model.set_weights([part for layer in layers for part in _stack(layer)])
+    model.set_weights(groups.weights(starts))
     losses = _descend(model, tasks)
-    arrays: list[Array] = model.get_weights()
-    pairs = list(zip(arrays[::2], arrays[1::2], strict=True))
-    return [[Dense(kernel[g], bias[g, 0]) for kernel, bias in pairs] for g in range(len(tasks))], losses
+    return groups.networks(model), losses
 
 
 def untrained(inputs: int, seed: int) -> Regressor:
@@ -90,50 +88,31 @@ def _predict(member: Regressor, rows: Array) -> Array:
     return member[-1](rows)[:, 0]
 
 
-def _stack(layer: Sequence[Dense]) -> tuple[Array, Array]:
-    return np.stack([one.kernel for one in layer]), np.stack([one.bias[None] for one in layer])
-
-
-def _grouped(groups: int, inputs: int, seed: int) -> Any:
-    """The Keras model (groups, BATCH, inputs) → (groups, BATCH, 1); groups lead, as in the autoencoder's."""
+def _grouped(number: int, inputs: int, seed: int) -> Any:
+    """The Keras model (groups, BATCH, inputs) → (groups, BATCH, 1)."""
     layers = runtime.keras().layers
-    given = x = layers.Input(batch_shape=(groups, BATCH, inputs))
+    given = x = layers.Input(batch_shape=(number, BATCH, inputs))
     for i, size in enumerate(SIZES):
         last = i == len(SIZES) - 1
-        x = layers.EinsumDense("gbi,gij->gbj", (BATCH, size), activation=None if last else "relu", bias_axes="gj")(x)
+        x = groups.dense(BATCH, size, None if last else "relu")(x)
         x = x if last else layers.Dropout(DROPOUT, seed=seed + i)(x)
     return runtime.keras().Model(given, x)
 
 
 def _descend(model: Any, tasks: Sequence[Task]) -> Array:
-    """AdamW with a cosine schedule on the mean squared error; losses every tenth step."""
+    """AdamW with a cosine schedule on the mean squared error."""
     keras = runtime.keras()
-    draws = [np.random.default_rng(task.seed) for task in tasks]
     steps = int(np.clip(PASSES * max(len(task.among) for task in tasks) // BATCH, *STEPS))
     optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), DECAY)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    step, losses = _compiled_step(model, optimizer), []
-    for number in range(steps):
+    what = f"{len(tasks)} networks of remaining life"
+    return groups.descend(model, optimizer, _batches(tasks, steps), groups.squares, steps=steps, what=what)
+
+
+def _batches(tasks: Sequence[Task], steps: int) -> Iterator[tuple[Array, Array]]:
+    """Rows and targets, drawn for each task by itself."""
+    draws = [np.random.default_rng(task.seed) for task in tasks]
+    for _ in range(steps):
         drawn = [task.among[rng.integers(len(task.among), size=BATCH)] for rng, task in zip(draws, tasks, strict=True)]
         rows = np.stack([task.rows[some] for task, some in zip(tasks, drawn, strict=True)])
-        targets = np.stack([task.targets[some, None] for task, some in zip(tasks, drawn, strict=True)])
-        loss = step(rows, targets)
-        if number % 10 == 0:
-            losses.append(loss.numpy())
-    return np.array(losses, np.float32)
-
-
-def _compiled_step(model: Any, optimizer: Any) -> Any:
-    """(rows (groups, BATCH, p), targets (groups, BATCH, 1)) to losses (groups,); moves the weights once."""
-    tf = runtime.tensorflow()
-    optimizer.build(model.trainable_variables)
-
-    def step(rows: Any, targets: Any) -> Any:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((model(rows, training=True) - targets) ** 2, [1, 2])
-            total = tf.reduce_sum(loss)
-        optimizer.apply(tape.gradient(total, model.trainable_variables), model.trainable_variables)
-        return loss
-
-    rows, targets = (tf.TensorSpec(shape, tf.float32) for shape in (model.input_shape, model.output_shape))
-    return tf.function(step, input_signature=[rows, targets])
+        yield rows, np.stack([task.targets[some, None] for task, some in zip(tasks, drawn, strict=True)])

@@ -15,9 +15,9 @@ from tests.unit.training.conftest import running
 from training import networks
 from training.bundle import Bundle
 from training.detectors import classifier, modal
-from training.detectors.autoencoder import Dense, glorot
 from training.detectors.base import Detector
 from training.detectors.classifier import Labelled
+from training.detectors.layer import Dense, glorot
 from training.detectors.modal import OTHER, Network
 from training.labels import Modes
 from training.scaler import Array
