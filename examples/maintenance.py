@@ -87,7 +87,7 @@ def main() -> None:
             print(json.dumps(order), file=journal, flush=True)
             if order["windows"] == 1:
                 summary["opened"] += 1
-                where = f"{order['machine_class']} {order['machine_id']}, first at its {order['channel']}"
+                where = f"{order['machine_class']} {order['machine_id']}, first at its {order['channel'] or 'sensors'}"
                 print(f"new work order {order['work_order']}: look at {where}")
     consumer.close()
     print(json.dumps(summary | {"machines": len(orders)}))

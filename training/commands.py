@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -90,6 +91,10 @@ def train(
     if data or normal_rows or out:
         if not (data and normal_rows and out):
             raise click.UsageError("--data, --normal-rows and --out: expected all three or none")
+        if class_name or machine_id or labels or start or end or no_promote or force:
+            raise click.UsageError(
+                "--data: expected no --class, --machine, --labels, --from, --to, --no-promote or --force"
+            )
         _train_recorded(data, normal_rows, out, kind, seed)
         return
     from features.store import Store  # noqa: PLC0415 - slow to import; --help is not
@@ -109,7 +114,7 @@ def train(
             Store.open(described, folder, redis_url),
             Registry(folder / "registry"),
             folder / "reports",
-            faults=truth.read(labels) if labels else (),
+            faults=truth.read(labels) if labels else None,
             say=lambda text: progress.update(task, description=text) if console.is_terminal else _say(text),
         )
     console.print(_metrics_table(outcome.metrics))
@@ -117,8 +122,8 @@ def train(
         _say(f"warning: {warning}")
     bundle = outcome.bundle
     named = f"{bundle.card.kind} bundle [bold]{bundle.hash[:12]}[/] for {bundle.scope}"
-    console.print(f"{named}, {outcome.decision}", highlight=False)
-    console.print(f"θ = {bundle.card.threshold:.4g}; report in {outcome.report}", highlight=False, soft_wrap=True)
+    console.print(f"{named}, {escape(str(outcome.decision))}", highlight=False)
+    click.echo(f"θ = {bundle.card.threshold:.4g}; report in {outcome.report}")
 
 
 def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: int) -> None:
@@ -127,17 +132,20 @@ def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: in
     if kind not in ("auto", "novelty", "linear", "pca"):
         raise click.UsageError(f"--kind: expected novelty, linear or pca with --data, got {kind}: labels are not used")
     for found in recorded.train(data, normal_rows, out, seed, _say, kind="novelty" if kind == "auto" else kind):
+        rate = "not measured" if found.measured is None else f"{found.measured:.2%}"
         console.print(
             f"{found.scope}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
-            f"{found.measured:.2%} (the limit is made for {found.nominal:.2%})",
+            f"{rate} (the limit is made for {found.nominal:.2%})",
             highlight=False,
         )
-        if found.measured > recorded.TOLERATED:
+        if found.measured is None:
+            _say(f"{found.scope}: warning: too few normal rows to measure false alarms; give it more of them")
+        elif found.measured > recorded.TOLERATED:
             _say(
                 f"{found.scope}: warning: later normal rows do not look like earlier ones; expect about "
                 f"{found.measured:.1%} false alarms, or give it more normal rows"
             )
-    console.print(f"written to {out}", highlight=False)
+    click.echo(f"written to {out}")
 
 
 @click.command()
@@ -163,7 +171,7 @@ def score(data: Path, bundle: Path, out: Path) -> None:
     from training import recorded  # noqa: PLC0415 - slow to import; --help is not
 
     events = recorded.score(data, bundle, out, _say)
-    console.print(f"{events} events; written to {out}", highlight=False)
+    click.echo(f"{events} events; written to {out}")
 
 
 def _say(text: str) -> None:
@@ -173,7 +181,7 @@ def _say(text: str) -> None:
 def _metrics_table(metrics: Mapping[str, Mapping[str, float | None]]) -> Table:
     table = Table("judged on later windows", *metrics, title_justify="left")
     for name in metrics["detector"]:
-        table.add_row(name.replace("_", " "), *(_number(found.get(name)) for found in metrics.values()))
+        table.add_row(escape(name.replace("_", " ")), *(_number(found.get(name)) for found in metrics.values()))
     return table
 
 

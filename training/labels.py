@@ -67,6 +67,9 @@ def read(path: str | Path) -> list[Fault]:
             found.append(msgspec.json.decode(line, type=Fault))
         except msgspec.MsgspecError as error:
             raise HeadraceError(f"{path}:{number}: expected a fault, got {error}") from error
+        onset_ms, end_ms = found[-1].onset_ms, found[-1].end_ms
+        if end_ms is not None and end_ms <= onset_ms:
+            raise HeadraceError(f"{path}:{number}: expected an end_ms after the onset_ms {onset_ms}, got {end_ms}")
     return found
 
 

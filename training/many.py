@@ -15,7 +15,8 @@ def train_many(
 ) -> dict[str, Bundle]:
     """A novelty bundle per machine, from its normal running (n, features), rows in the order of time.
 
-    A machine's bundle does not depend on which others are trained beside it.
+    A machine's bundle does not depend on which others are trained beside it, but for the number of steps where one of
+    them has more than some 38,000 rows.
 
     Args:
         overlap: windows that share a sample: length / hop (`Window.panes`).

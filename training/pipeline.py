@@ -84,7 +84,7 @@ def run(
     registry: Registry,
     reports: Path,
     *,
-    faults: Sequence[Fault] = (),
+    faults: Sequence[Fault] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Load, split by time, fit, judge, plot, keep, promote.
@@ -102,7 +102,7 @@ def run(
         start=plan.start,
         end=plan.end,
         machine_ids=machine_ids,
-        faults=faults,
+        faults=faults or (),
         say=say,
     )
     if not len(data.clear):
@@ -112,11 +112,12 @@ def run(
         raise HeadraceError(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
-    champion = _champion(registry, _scope(plan), feature_set)
-    past = past if faults else _unflagged(past, champion)
-    later, unseen = _unseen(later, champion)
+    champion = _champion(registry, plan, feature_set)
+    past = _unflagged(past, champion) if faults is None else past
+    later, unseen = _unseen(later, champion, dataset.length_ms(machine_class))
     kind = choose_kind(plan, past)
     warnings, later = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
+    warnings = [*_strangers(plant, faults or ()), *warnings]
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
@@ -135,8 +136,14 @@ def run(
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
     say("writing the report")
     before = champion.hash if champion else None
-    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults, before)
+    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults or (), before)
     return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence), tuple(warnings))
+
+
+def _strangers(plant: Plant, faults: Sequence[Fault]) -> list[str]:
+    """A word on labels of machines that the plant does not have, as after a slip of the pen."""
+    names = sorted({fault.machine_id for fault in faults} - {machine.id for machine in plant.machines})
+    return [f"labels: expected machines of the plant, got {', '.join(map(repr, names[:5]))}"] if names else []
 
 
 def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
@@ -158,11 +165,11 @@ def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
     return past.take(quiet)
 
 
-def _unseen(later: Dataset, champion: Bundle | None) -> tuple[Dataset, bool]:
-    """The windows that the champion has not learned from either, and whether there are any; if not, all."""
+def _unseen(later: Dataset, champion: Bundle | None, length_ms: int) -> tuple[Dataset, bool]:
+    """The windows without a sample that the champion has learned from, and whether there are any; if not, all."""
     if champion is None or champion.card.trained_on_ms is None:
         return later, True
-    after = later.take(later.end_ms > champion.card.trained_on_ms[1])
+    after = later.take(later.end_ms >= champion.card.trained_on_ms[1] + length_ms)
     return (after, True) if len(after) else (later, False)
 
 
@@ -199,9 +206,13 @@ def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
 
 
-def _champion(registry: Registry, scope: str, feature_set: FeatureSet) -> Bundle | None:
-    """The bundle in use, unless there is none, or it cannot be used, as when it was made for other features."""
-    found = registry.champion(scope)
+def _champion(registry: Registry, plan: Plan, feature_set: FeatureSet) -> Bundle | None:
+    """The bundle that scores now, a machine's own or its class's.
+
+    None where there is none, or it cannot be used, as when it was made for other features.
+    """
+    scope = _scope(plan)
+    found = registry.champion(scope) or registry.champion(plan.class_name)
     try:
         bundle = registry.get(found) if found else None
         if bundle is None or bundle.card.feature_set != feature_set.version:

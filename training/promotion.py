@@ -58,7 +58,8 @@ def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
     if "champion" in others and (worse := _no_better(own, others["champion"])):
         return worse
     mine = _of(own, "cost_per_window")
-    for name in WORTHLESS if own["faulty_windows"] else ():
+    faulty, healthy = own["faulty_windows"], own["faulty_windows"] != own.get("windows")
+    for name in WORTHLESS if faulty and healthy else ("never",) if faulty else ():
         if name in others and mine >= (theirs := _of(others[name], "cost_per_window")):
             return f"expected less than the cost of {theirs:.4g} a window of the {name} detector, got {mine:.4g}"
     return None

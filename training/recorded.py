@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,8 +45,8 @@ class Learned(NamedTuple):
     bundle_hash: str
     nominal: float
     """False-alarm rate that the limit is made for."""
-    measured: float
-    """The one on normal rows that were held back."""
+    measured: float | None
+    """The one on normal rows that were held back; None: there are too few for that."""
 
 
 def train(
@@ -53,7 +54,8 @@ def train(
 ) -> list[Learned]:
     """Learn from the first `normal_rows` rows of each machine; write `out`/plant.yaml and `out`/registry.
 
-    One bundle for all machines, and where there are several one for each that has enough rows.
+    One bundle for all machines, and where there are several one for each that has enough rows that move. What was
+    learned into the same folder before is replaced when all of it has been learned.
 
     Raises:
         HeadraceError: the file cannot be used, or there is too little to learn from.
@@ -64,30 +66,46 @@ def train(
         raise HeadraceError(
             f"--normal-rows: expected {FEWEST_ROWS} to {len(given)}, as many as {path} has, got {normal_rows}"
         )
+    with _writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     plant = recording.describe(given, normal_rows)
+    feature_set = FeatureSet.of(plant, CLASS)
     values, normal = recording.features(plant, given), given.rank < normal_rows
     matrices = {CLASS: _normal(values, given, normal)}
     names = recording.machine_ids(plant)
     if len(names) > 1:
         for name, machine_id in names.items():
-            mine = normal & (given.machines == name)
-            if np.count_nonzero(mine) >= FEWEST_ROWS + WINDOW_ROWS:
-                matrices[f"{CLASS}/{machine_id}"] = _normal(values, given, mine)
+            own = _normal(values, given, normal & (given.machines == name))
+            if len(own) >= FEWEST_ROWS + WINDOW_ROWS and backtest.enough(feature_set, own, WINDOW_ROWS):
+                matrices[f"{CLASS}/{machine_id}"] = own
+            else:
+                say(f"{path}: machine {name!r}: too little moves in its normal rows; judged as all machines are")
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
-    fit_many, feature_set = _FIT_MANY[kind], FeatureSet.of(plant, CLASS)
-    detectors = fit_many(feature_set, matrices, seed, WINDOW_ROWS)
+    detectors = _FIT_MANY[kind](feature_set, matrices, seed, WINDOW_ROWS)
     say("learning from the older half, to see what the newer half would have been")
-    rates = backtest.false_alarm_rates(fit_many, feature_set, matrices, seed, WINDOW_ROWS)
-    return _keep(Registry(out / "registry"), detectors, rates)
+    rates = backtest.false_alarm_rates(_FIT_MANY[kind], feature_set, matrices, seed, WINDOW_ROWS)
+    with _writing(out):
+        (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
+        return _keep(Registry(out / "registry"), detectors, rates)
 
 
-def _keep(registry: Registry, detectors: dict[str, Detector], rates: dict[str, float]) -> list[Learned]:
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raises HeadraceError where the path cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise HeadraceError(f"{path}: expected a place that can be written, got {error.strerror or error}") from error
+
+
+def _keep(registry: Registry, detectors: dict[str, Detector], rates: dict[str, float | None]) -> list[Learned]:
+    """In place of what was there."""
+    for scope in registry.champions().keys() - detectors.keys():
+        while registry.champion(scope):
+            registry.roll_back(scope)
     found = []
     for scope, detector in detectors.items():
-        measured = None if np.isnan(rates[scope]) else rates[scope]
-        metrics = {"nominal_false_alarm_rate": TAIL, "held_back_false_alarm_rate": measured}
+        metrics = {"nominal_false_alarm_rate": TAIL, "held_back_false_alarm_rate": rates[scope]}
         bundle = Bundle.of(detector, scope.partition("/")[2] or None, metrics=metrics)
         registry.promote(scope, registry.add(bundle))
         found.append(Learned(scope, bundle.hash, TAIL, rates[scope]))
@@ -103,6 +121,8 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     Raises:
         HeadraceError: file or folder cannot be used.
     """
+    if not out.parent.is_dir():
+        raise HeadraceError(f"{out}: expected a file in a folder that is there, got none at {out.parent}")
     given = recording.read(path)
     _tell(given, say)
     plant = Plant.load(folder / "plant.yaml")
@@ -147,7 +167,8 @@ class _Judged(NamedTuple):
         table = {TIME: given.time, MACHINE: given.machines, "score": self.score, "limit": self.limit}
         table |= {"event": self.event.astype(int), "top_channel": top}
         table |= {f"attribution_{name}": self.parts[:, i] for i, name in enumerate(names)}
-        pd.DataFrame(table).to_csv(out, index=False, float_format="%.6g")
+        with _writing(out):
+            pd.DataFrame(table).to_csv(out, index=False, float_format="%.6g")
 
 
 def _judge(judged: _Judged, plant: Plant, values: Array, mine: NDArray[np.bool_], bundle: Bundle) -> None:

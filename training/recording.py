@@ -68,7 +68,7 @@ def read(path: str | Path) -> Recording:
     """
     path = Path(path)
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
     except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise HeadraceError(f"{path}: expected a CSV file with a header, got {error}") from error
     if TIME not in table.columns:
@@ -170,5 +170,7 @@ def _identifiers(columns: tuple[str, ...]) -> list[str]:
     for i, column in enumerate(columns):
         name = re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")[:50]
         name = name if re.match(r"[a-z]", name) else f"c_{name}".rstrip("_")
-        found.append(name if name not in found else f"{name}_{i}")
+        while name in found:
+            name = f"{name}_{i}"
+        found.append(name)
     return found

@@ -1,6 +1,7 @@
-"""Normal running by forward chaining: whatever is measured on it was learned from what came before.
+"""Normal running by forward chaining: errors are those of models that were learned from what came before.
 
-Errors on training rows would make a limit several times too tight.
+Errors on training rows would make a limit several times too tight. How errors hang together is then learned from all
+blocks; to measure the limit, each block is judged by the others, later ones too.
 """
 
 from __future__ import annotations

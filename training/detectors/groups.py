@@ -1,7 +1,7 @@
 """Small networks, many trained at once: one Keras model with a leading group axis.
 
 Groups lead, as batched matrix products want them; Keras then takes them for the batch, which it need not know. Their
-losses are summed, so that no group's weights depend on another's.
+losses are summed, so that no gradient of a group depends on another.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ Run = tuple[list[Autoencoder], Array]
 
 def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0, trained: bool = True) -> Detector:
     """`fit_many` for one matrix (n, features)."""
-    return fit_many(feature_set, {"": values}, seed, overlap, trained)[""]
+    return fit_many(feature_set, {feature_set.class_name: values}, seed, overlap, trained)[feature_set.class_name]
 
 
 def fit_many(

@@ -27,7 +27,7 @@ EXPLAINED = 0.9
 
 def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0) -> Detector:
     """`fit_many` for one matrix (n, features)."""
-    return fit_many(feature_set, {"": values}, seed, overlap)[""]
+    return fit_many(feature_set, {feature_set.class_name: values}, seed, overlap)[feature_set.class_name]
 
 
 def fit_many(

@@ -104,7 +104,7 @@ def read(folder: str | Path) -> tuple[Engines, Engines]:
     try:
         tables = [np.loadtxt(folder / f"{name}_FD001.txt.gz", ndmin=2) for name in ("train", "test")]
         remaining = np.loadtxt(folder / "RUL_FD001.txt", ndmin=1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise HeadraceError(f"{folder}: expected train, test and RUL of FD001, got {error}") from error
     for table in tables:
         if table.shape[1] != 2 + len(CHANNELS):

@@ -36,7 +36,7 @@ def read(folder: str | Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     try:
         sensors = [np.loadtxt(Path(folder) / f"{name}.txt.gz") for name in SENSORS]
         profile = np.loadtxt(Path(folder) / "profile.txt").astype(np.int64)
-    except OSError as error:
+    except (OSError, ValueError, EOFError) as error:
         raise HeadraceError(f"{folder}: expected the hydraulic rig's sensors and profile.txt, got {error}") from error
     return np.stack(sensors, 2), profile[:, : len(CONDITIONS)]
 

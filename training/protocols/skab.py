@@ -88,7 +88,7 @@ def read(folder: str | Path) -> list[Run]:
     Raises:
         HeadraceError: there are none in the folder.
     """
-    paths = [path for part in ("other", "valve1", "valve2") for path in (Path(folder) / part).glob("*.csv")]
+    paths = [path for part in ("other", "valve1", "valve2") for path in (Path(folder) / part).glob("[0-9]*.csv")]
     if not paths:
         raise HeadraceError(
             f"{folder}: expected SKAB's folders other, valve1 and valve2 with their .csv files, got none"

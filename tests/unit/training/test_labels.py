@@ -70,3 +70,10 @@ def test_windows_have_the_modes_of_the_machine_faults_they_end_in() -> None:
 def test_no_machine_fault_no_modes() -> None:
     found = modes(np.array(["P-1"], object), np.array([500]), [Fault("P-1", "sensor_fault", "stuck", 0)])
     assert (found.names, found.active.shape) == ((), (1, 0))
+
+
+def test_a_fault_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"machine_id":"P-1","kind":"machine_fault","fault":"wear","onset_ms":5,"end_ms":5}\n')
+    with pytest.raises(HeadraceError, match=":1: expected an end_ms after the onset_ms 5, got 5"):
+        read(path)

@@ -265,3 +265,31 @@ def test_eval_without_data_says_so(tmp_path: Path) -> None:
     result = CliRunner().invoke(commands.eval_, ["--data", str(tmp_path)])
     assert result.exit_code == 2
     assert "expected the public data sets" in result.output
+
+
+def test_what_the_champion_flags_is_not_learned_unless_labels_say_that_it_is_normal(
+    feature_set: FeatureSet, tmp_path: Path
+) -> None:
+    registry, drifted = Registry(tmp_path), Offline(feature_set, 300, [Fault("P-1", "machine_fault", "", 1, None)])
+    run(Plan("pump", kind="linear"), PLANT, Offline(feature_set, 300), registry, tmp_path)
+    means = [
+        run(Plan("pump", kind="linear"), PLANT, drifted, registry, tmp_path, faults=faults).bundle.card.scaler.centre[0]
+        for faults in (None, ())
+    ]
+    assert means[0] == pytest.approx(100, abs=3)
+    assert means[1] > means[0] + 10
+
+
+def test_a_machines_first_bundle_must_beat_that_of_its_class(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    run(Plan("pump", kind="linear"), PLANT, Offline(feature_set, 300), registry, tmp_path)
+    own = run(Plan("pump", "P-1", kind="linear"), PLANT, Offline(feature_set, 400), registry, tmp_path)
+    assert "champion" in own.metrics
+
+
+def test_labels_of_strange_machines_are_told(feature_set: FeatureSet, tmp_path: Path) -> None:
+    strange = [Fault("TYPO", "machine_fault", "wear", STEP_MS, 2 * STEP_MS)]
+    outcome = run(
+        Plan("pump", kind="linear"), PLANT, Offline(feature_set, 300), Registry(tmp_path), tmp_path, faults=strange
+    )
+    assert "labels: expected machines of the plant, got 'TYPO'" in outcome.warnings

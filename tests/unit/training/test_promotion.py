@@ -71,3 +71,9 @@ def test_decides(against: str | None, same: bool, wanted: bool, force: bool, sta
     found = decide(against, same=same, wanted=wanted, force=force)
     assert (found.state, found.promoted) == (state, promoted)
     assert against is None or same or against in str(found)
+
+
+def test_where_all_windows_are_faulty_always_alarming_is_no_rival() -> None:
+    own = metrics(0, faulty=5, windows=5)
+    assert objection(own, {"always": metrics(0), "never": metrics(9)}) is None
+    assert "never" in (objection(metrics(9, faulty=5, windows=5), {"never": metrics(9)}) or "")

@@ -141,3 +141,53 @@ def test_other_detectors_of_normal_running_learn_from_it_too(tmp_path: Path) -> 
         found = judged(table(), tmp_path / kind, tmp_path)
         assert found.event[:600].mean() < 0.02
         assert found.event[615:].all()
+
+
+def fleet(rows: int = 300, **still: float) -> pd.DataFrame:
+    """Machines A and B, and one that stands still for each of `still`."""
+    parts = [table(rows, seed).assign(machine=name) for seed, name in enumerate("AB")]
+    for name, value in still.items():
+        parts.append(table(rows).assign(machine=name, **{"Flow (l/min)": value, "pressure": value}))
+    return pd.concat(parts)
+
+
+def test_a_machine_that_stands_still_is_judged_as_all_are(tmp_path: Path) -> None:
+    said: list[str] = []
+    data = written(fleet(still=4.0), tmp_path)
+    found = recorded.train(data, 200, tmp_path / "bundle", say=said.append, kind="linear")
+    assert [one.scope for one in found] == ["recorded", "recorded/m-0", "recorded/m-1"]
+    assert any("machine 'still': too little moves" in text for text in said)
+
+
+def test_few_rows_leave_the_rate_unmeasured(tmp_path: Path) -> None:
+    (found,) = recorded.train(written(table(), tmp_path), 40, tmp_path / "bundle", kind="linear")
+    assert found.measured is None
+
+
+def test_learning_again_replaces_what_was_there(tmp_path: Path) -> None:
+    data = written(fleet(), tmp_path)
+    recorded.train(data, 200, tmp_path / "bundle", kind="linear")
+    (only,) = recorded.train(data, 20, tmp_path / "bundle", kind="linear")
+    assert only.scope == "recorded"
+    recorded.score(data, tmp_path / "bundle", tmp_path / "scores.csv")
+    with pytest.raises(HeadraceError):
+        recorded.train(written(table().assign(**{"Flow (l/min)": 1, "pressure": 1}), tmp_path), 50, tmp_path / "bundle")
+    recorded.score(data, tmp_path / "bundle", tmp_path / "scores.csv")
+
+
+def test_a_place_that_cannot_be_written_is_said(learned: Path, tmp_path: Path) -> None:
+    data = written(table(), tmp_path)
+    with pytest.raises(HeadraceError, match="expected a file in a folder that is there"):
+        recorded.score(data, learned, tmp_path / "nowhere" / "scores.csv")
+    with pytest.raises(HeadraceError, match="expected a place that can be written"):
+        recorded.train(data, NORMAL, data / "bundle", kind="linear")
+
+
+def test_columns_of_like_names_stay_apart_and_a_comma_too_many_shifts_nothing(tmp_path: Path) -> None:
+    alike = table().rename(columns={"Flow (l/min)": "x_2", "pressure": "x"}).assign(X=range(ROWS))
+    plant = recording.describe(recording.read(written(alike, tmp_path)), NORMAL)
+    assert sorted(plant.topics.telemetry[0].fields.values()) == ["X", "x", "x_2"]
+    (tmp_path / "commas.csv").write_text("time,a\n1,2,\n2,3,\n")
+    given = recording.read(tmp_path / "commas.csv")
+    assert given.time.tolist() == ["1", "2"]
+    assert given.values.tolist() == [[2.0, 3.0]]
