@@ -21,6 +21,8 @@ from training.options import DAY, utc
 from training.registry import Registry
 
 console = Console()
+WIDTH = 110
+"""Columns that the tables of `eval` need."""
 
 
 @click.command()
@@ -285,4 +287,5 @@ def eval_(data: str, seeds: int, hydraulic: bool) -> None:
             f"eval: expected the public data sets under {data} (--data or HEADRACE_DATA), got no folder skab", err=True
         )
         raise SystemExit(2)
-    click.echo(measure(Path(data), range(seeds), hydraulic, console))
+    wide = console if console.width >= WIDTH else Console(width=WIDTH)
+    click.echo(measure(Path(data), range(seeds), hydraulic, wide))

@@ -1,7 +1,7 @@
 """Persistence: one score above θ need not be an alarm, and one below need not end it.
 
-Options, all off by default: each of them buys fewer false alarms with delay, or with a longer memory of what is over.
-What they cost and bring on recorded data is in `headrace eval`.
+Each option buys fewer false alarms with delay, or with a longer memory of what is over. What they cost and bring on
+recorded data is in `headrace eval`; nothing else asks for them yet.
 """
 
 from __future__ import annotations
