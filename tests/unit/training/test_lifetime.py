@@ -75,6 +75,13 @@ def test_the_cap_is_a_part_of_the_usual_life_where_none_is_given(feature_set: Fe
     assert lifetime.learn(feature_set, runs, 0, unit="hours", trained=False).cap == lifetime.CAP * 40
 
 
+def test_a_false_alarm_rate_that_nothing_tells_is_none(feature_set: FeatureSet) -> None:
+    """The short run is never as new as the cap, so that the long one alone makes the limit, and is judged by nobody."""
+    runs = [run(feature_set, seed, life) for seed, life in enumerate((10, 100))]
+    calibration = lifetime.learn(feature_set, runs, 0, unit="hours", trained=False).detector().calibration
+    assert calibration == (lifetime.FALSE_ALARMS, None)
+
+
 def test_too_few_runs_leave_the_interval_wide_open(feature_set: FeatureSet) -> None:
     runs = [run(feature_set, seed) for seed in range(3)]
     life = lifetime.learn(feature_set, runs, 0, unit="hours", cap=CAP).life
