@@ -11,10 +11,11 @@ import pytest
 
 from features.schema import FeatureSet
 from tests.unit.training.reports import FEATURES, STEP_MS, check, dataset, evidence
-from training import labels
+from training import explain, labels
+from training.detectors.base import Detector
 from training.labels import Fault
 from training.promotion import Decision
-from training.reporting import report
+from training.reporting import attributions, figures, intervals, report, tallies
 from training.reporting.evidence import Evidence
 from training.reporting.intervals import MACHINES
 
@@ -151,3 +152,22 @@ def test_the_verdict_says_what_it_costs_against_the_champion() -> None:
     assert re.search(r"it costs 0 a window, 1 less than the champion \(95.% interval", report.page(found).verdict)
     alone = replace(found, trial=found.trial.without("champion"), champion=None)
     assert report.page(alone).verdict.endswith("and there is no champion that it could be compared with.")
+
+
+def test_channels_have_the_parts_that_events_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs of one channel that speak against each other are added up before anything is cut off."""
+    found, rows = with_faults(), np.arange(7)
+    signed = np.random.default_rng(0).normal(size=(7, len(found.detector.inputs))).astype(np.float32)
+    monkeypatch.setattr(Detector, "explain", lambda detector, values: signed)
+    parts = attributions.channel_parts(found, rows)
+    for row, told in enumerate(explain.attributions(found.later.feature_set, found.detector.inputs, signed)):
+        assert {name: of[row] for name, of in parts.items() if of[row]} == pytest.approx(told, abs=0.001)
+
+
+def test_how_many_resamples_were_drawn_is_told_for_the_ranking_figures_too() -> None:
+    found = with_faults()
+    drawn = found.samples["detector"]
+    lengths = {len(drawn["cost_per_window"]), len(drawn["average_precision"]), len(drawn["roc_auc"])}
+    assert lengths == {intervals.RESAMPLES, tallies.RANKED}
+    told = figures.how(found.resampling)
+    assert all(f"{length:,} " in told for length in lengths)
