@@ -26,7 +26,7 @@ from training.labels import Fault
 from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
 from training.reporting import report
-from training.reporting.evidence import Evidence
+from training.reporting.evidence import Evidence, LeftOut
 from training.trial import CHAMPION, OWN, hold
 
 log = logging.getLogger(__name__)
@@ -112,11 +112,13 @@ def run(
         raise HeadraceError(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
+    older, newer = len(past), len(later)
     champion = _champion(registry, _scope(plan), feature_set)
     past = past if faults else _unflagged(past, champion)
     later, unseen = _unseen(later, champion)
     kind = choose_kind(plan, past)
-    warnings, later = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
+    warnings, later, shared = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
+    left_out = LeftOut(older - len(past), newer - len(later) - shared, shared)
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
@@ -135,8 +137,9 @@ def run(
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
     say("writing the report")
     before = champion.hash if champion else None
-    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults, before)
-    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence), tuple(warnings))
+    told = tuple(warnings)
+    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults, before, told, left_out)
+    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence), told)
 
 
 def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
