@@ -86,7 +86,8 @@ def _cost(plant: Plant, folder: Path, bundle: Bundle, values: Array, rate: float
         cheap.append(_cpu_s(lambda: without.events(windows, "events")))
     plain_s = statistics.median(cheap)
     more_s = statistics.median(dear) - plain_s
-    return Cost(len(bundle.card.inputs), rate, events, plain_s / MACHINES * 1e6, more_s / events * 1e6)
+    channels = len(plant.classes[CLASS].channels)
+    return Cost(channels, rate, events, plain_s / MACHINES * 1e6, more_s / events * 1e6)
 
 
 class _Nothing(NamedTuple):

@@ -26,7 +26,7 @@ class Comparison:
     bundles: Mapping[str, Bundle]
     """By `NAMES`, as all below."""
     data: Dataset
-    """The windows that judge: clear ones, after both training ranges."""
+    """The windows that judge: clear ones that begin after both training ranges."""
     judged: Mapping[str, Scored]
     metrics: Mapping[str, Metrics]
     noticed: Mapping[str, Array]
@@ -45,13 +45,13 @@ def compare(
     end: datetime | None = None,
     faults: Sequence[Fault] = (),
 ) -> Comparison:
-    """Judge both on the windows that end in [start, end) and after both training ranges.
+    """Judge both on the windows that end in [start, end) and begin after both training ranges.
 
     Raises:
         HeadraceError: they cannot be compared, or there are no such windows.
     """
-    machine_id, learned = _common_machine(first, second), _learned_until(first, second)
-    feature_set = FeatureSet.of(plant, first.card.machine_class)
+    machine_id, feature_set = _common_machine(first, second), FeatureSet.of(plant, first.card.machine_class)
+    learned = _learned_until(first, second, dataset.length_ms(plant.classes[feature_set.class_name]))
     for bundle in (first, second):
         bundle.require(feature_set)
     after = max((time for time in (start, learned) if time is not None), default=None)
@@ -111,7 +111,7 @@ def _windows(
     return loaded.clear if len(loaded.clear) else None
 
 
-def _learned_until(first: Bundle, second: Bundle) -> datetime | None:
-    """The first time at which no training window of either ends any more; None: neither has a training range."""
+def _learned_until(first: Bundle, second: Bundle, length_ms: int) -> datetime | None:
+    """The first end of a window that shares no sample with a training window of either; None: neither has a range."""
     ends = [bundle.card.trained_on_ms[1] for bundle in (first, second) if bundle.card.trained_on_ms is not None]
-    return datetime.fromtimestamp(max(ends) / 1000, UTC) + timedelta(milliseconds=1) if ends else None
+    return datetime.fromtimestamp(max(ends) / 1000, UTC) + timedelta(milliseconds=length_ms) if ends else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.detectors.lifetime import History
@@ -19,10 +20,20 @@ def histories(data: Dataset) -> list[History]:
     return [run for name in np.unique(data.machine_ids.astype(str)) for run in _of(data.take(data.machine_ids == name))]
 
 
+def ended(data: Dataset) -> int:
+    """How many windows those runs have."""
+    return sum(int(_stops(data.faulty[mine]).max(initial=0)) for mine in data.by_machine.values())
+
+
 def _of(data: Dataset) -> list[History]:
     """Of one machine."""
-    stops = np.flatnonzero(np.diff(data.faulty.astype(np.int8)) < 0) + 1
+    stops = _stops(data.faulty)
     return [
         History(data.values[start:stop], (data.end_ms[stop - 1] - data.end_ms[start:stop]) / HOUR_MS)
         for start, stop in zip([0, *stops], stops, strict=False)
     ]
+
+
+def _stops(faulty: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of one machine's windows in the order of time, the first one after each fault that is over."""
+    return np.flatnonzero(np.diff(faulty.astype(np.int8)) < 0) + 1

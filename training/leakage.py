@@ -40,6 +40,8 @@ class Guard(NamedTuple):
     """What somebody should look at, one sentence each."""
     later: Dataset
     """The windows to judge by, without those that share samples with learned ones."""
+    shared: int
+    """How many those were."""
 
 
 def guard(past: Dataset, later: Dataset, length_ms: int, *, refuse: bool) -> Guard:
@@ -63,11 +65,9 @@ def guard(past: Dataset, later: Dataset, length_ms: int, *, refuse: bool) -> Gua
             f"training: expected later windows that share no sample with learned ones, got {len(later)} within "
             f"{length_ms} ms of them"
         )
-    if shared.any():
-        warnings.append(f"{np.count_nonzero(shared)} later windows share samples with learned ones: left out")
     if torn := shared_runs(machine_ids, faulty, known):
         warnings.append(f"faults were learned in their beginning and are judged in the rest of it: {_some(torn)}")
-    return Guard(warnings, later.take(~shared))
+    return Guard(warnings, later.take(~shared), int(np.count_nonzero(shared)))
 
 
 def _columns(past: Dataset, *, refuse: bool) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 COVERAGE = 0.8
 """Part of remaining lives that the interval should hold."""
 PARTS = 10
-"""Parts of the predictions, of equally many windows, each with errors of its own: a failure near by is seen more
+"""Parts of the predictions, of about equally many windows, each with errors of its own: a failure near by is seen more
 sharply than one far off."""
 Floats = NDArray[np.float64]
 
@@ -52,11 +52,10 @@ class Life(msgspec.Struct, frozen=True):
     ) -> Life:
         """From held-out scores, true remaining lives and numbers of the runs, (n,) each."""
         predicted = np.clip(cap - np.asarray(scores, np.float64), 0, cap)
-        parts = [part for part in np.array_split(np.argsort(predicted, kind="stable"), PARTS) if len(part)]
-        ends = np.array([_ends((remaining - predicted)[part], runs[part], float(remaining.max())) for part in parts])
-        at = np.array([np.median(predicted[part]) for part in parts])
-        at, first = np.unique(at, return_index=True)
-        low, high = ends[first].T
+        at, nearest = _parts(predicted)
+        parts = [nearest == number for number in range(len(at))]
+        errors, longest = remaining - predicted, float(remaining.max())
+        low, high = np.array([_ends(errors[part], runs[part], longest) for part in parts]).T
         return cls(cap, unit, tuple(at.tolist()), tuple(low.tolist()), tuple(high.tolist()), covered)
 
     def __call__(self, scores: ArrayLike) -> Floats:
@@ -70,6 +69,16 @@ class Life(msgspec.Struct, frozen=True):
         _, low, high = self(scores).T
         inside: NDArray[np.bool_] = (low <= remaining) & (remaining <= high)
         return inside
+
+
+def _parts(predicted: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Middles of the parts, rising, each a prediction; number of the one nearest to each (n,).
+
+    By value alone: equal predictions, as many are that are clipped to the cap, are one part, with all of their runs.
+    """
+    tenths = [part for part in np.array_split(np.sort(predicted), PARTS) if len(part)]
+    at = np.unique([np.quantile(part, 0.5, method="lower") for part in tenths])
+    return at, np.searchsorted((at[1:] + at[:-1]) / 2, predicted)
 
 
 def _ends(errors: Floats, runs: NDArray[np.int64], longest: float) -> tuple[float, float]:

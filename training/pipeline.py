@@ -26,7 +26,7 @@ from training.labels import Fault
 from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
 from training.reporting import report
-from training.reporting.evidence import Evidence
+from training.reporting.evidence import Evidence, LeftOut
 from training.trial import CHAMPION, OWN, hold
 
 log = logging.getLogger(__name__)
@@ -112,19 +112,22 @@ def run(
         raise HeadraceError(
             f"training: expected windows of more than one time, got {len(data)} at {data.range_ms[0]} ms"
         )
+    older, newer = len(past), len(later)
+    length_ms = dataset.length_ms(machine_class)
     champion = _champion(registry, plan, feature_set)
     past = _unflagged(past, champion) if faults is None else past
-    later, unseen = _unseen(later, champion, dataset.length_ms(machine_class))
+    later, unseen = _unseen(later, champion, length_ms)
     kind = choose_kind(plan, past)
-    warnings, later = leakage.guard(past, later, dataset.length_ms(machine_class), refuse=kind == "classifier")
-    warnings = [*_strangers(plant, faults or ()), *warnings]
+    leaks, later, shared = leakage.guard(past, later, length_ms, refuse=kind == "classifier")
+    warnings = (*_strangers(plant, faults or ()), *leaks)
+    left_out = LeftOut(older - len(past), newer - len(later) - shared, shared)
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
     say("comparing it with a tree, with detectors that are worth nothing, and with the champion")
     cost, untrained = plant.cost_of(plan.class_name), _untrained(kind, plant, past, plan.seed)
     known = promised(detector.choice)
-    known.setdefault(OWN, {})["leakage_warnings"] = len(warnings)
+    known.setdefault(OWN, {})["leakage_warnings"] = len(leaks)
     trial = hold(detector, untrained, champion if unseen else None, past=past, later=later, cost=cost, known=known)
     bundle = Bundle.of(detector, plan.machine_id, past.range_ms, trial.metrics[OWN])
     registry.add(bundle)
@@ -136,8 +139,10 @@ def run(
         registry.promote(bundle.scope, bundle.hash, feature_set=feature_set)
     say("writing the report")
     before = champion.hash if champion else None
-    evidence = Evidence(bundle, detector, data, past, later, trial, cost, decision, faults or (), before)
-    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, evidence), tuple(warnings))
+    found = Evidence(
+        bundle, detector, data, past, later, trial, cost, decision, faults or (), before, warnings, left_out
+    )
+    return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, found), warnings)
 
 
 def _strangers(plant: Plant, faults: Sequence[Fault]) -> list[str]:

@@ -18,7 +18,6 @@ def tensorflow() -> Any:
     """The module, held to one thread: a worker scales by processes, and one thread makes results repeatable."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its kernels are slower on small blocks, and round otherwise
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # one order of additions on every processor, and no notice
     import tensorflow as tf  # noqa: PLC0415 - takes seconds; see above
 
     for limit in (

@@ -194,15 +194,15 @@ def _limit(scores: Floats, data: _Rows, cap: float) -> float:
     return float(np.float32(np.quantile(scores[data.remaining >= cap], 1 - FALSE_ALARMS, method="higher")))
 
 
-def _false_alarms(scores: Floats, data: _Rows, cap: float) -> float:
-    """Part of the windows as new of a fold that is above the limit of the other folds; NaN where it cannot be told."""
+def _false_alarms(scores: Floats, data: _Rows, cap: float) -> float | None:
+    """Part of the windows as new of a fold that is above the limit of the other folds; None where it cannot be told."""
     as_new, alarms = data.remaining >= cap, [np.empty(0, bool)]
     for known in _others(data.fold):
         if as_new[known].any():
             theta = np.quantile(scores[known & as_new], 1 - FALSE_ALARMS, method="higher")
             alarms.append(scores[~known & as_new] > theta)
     every = np.concatenate(alarms)
-    return float(every.mean()) if len(every) else float("nan")
+    return float(every.mean()) if len(every) else None
 
 
 def _others(fold: NDArray[np.int64]) -> Iterator[NDArray[np.bool_]]:

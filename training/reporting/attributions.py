@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from training.explain import shares
+from training.explain import Parts, by_channel, shares
 from training.judge import Bools
+from training.reporting.episodes import Ints
 from training.reporting.evidence import Evidence
 from training.reporting.page import Cell, Section, Table
 from training.reporting.words import count, percent
-from training.scaler import Array
 
 MOST_EVENTS = 300
 """Events that are explained, evenly over all."""
@@ -24,7 +24,7 @@ def section(found: Evidence) -> Section:
     rows = _some(found.own.alarms)
     if not len(rows):
         return Section(title, ["No window that was held back is above the limit: there is nothing to explain."])
-    parts, faulty = by_channel(found, rows), found.later.faulty[rows]
+    parts, faulty = channel_parts(found, rows), found.later.faulty[rows]
     groups = {"all events": np.ones(len(rows), bool), "in faults": faulty, "false alarms": ~faulty}
     shown = {name: which for name, which in groups.items() if which.any() and (name == "all events" or faulty.any())}
     means = {
@@ -40,19 +40,16 @@ def section(found: Evidence) -> Section:
     )
 
 
-def by_channel(found: Evidence, rows: Array) -> dict[str, Array]:
-    """(rows,) part of each channel in the score of each row; parts add up to 1, or 0."""
-    parts = shares(found.detector.explain(found.later.values[rows]))
-    channels: dict[str, Array] = {}
-    for name, column in zip(found.detector.inputs, parts.T, strict=True):
-        channel = found.later.feature_set.channel_of(name)
-        channels[channel] = channels.get(channel, np.float32(0)) + column
-    return channels
+def channel_parts(found: Evidence, rows: Ints) -> dict[str, Parts]:
+    """(rows,) part of each channel in the raised score of each row, as events have them; parts add up to 1, or 0."""
+    explained = found.detector.explain(found.later.values[rows])
+    channels, summed = by_channel(found.later.feature_set, found.detector.inputs, explained)
+    return dict(zip(channels, shares(summed).T, strict=True))
 
 
-def _some(alarms: Bools) -> Array:
+def _some(alarms: Bools) -> Ints:
     rows = np.flatnonzero(alarms)
-    few: Array = rows[np.linspace(0, len(rows) - 1, min(MOST_EVENTS, len(rows))).astype(int)]
+    few: Ints = rows[np.linspace(0, len(rows) - 1, min(MOST_EVENTS, len(rows))).astype(int)]
     return few
 
 

@@ -59,7 +59,9 @@ def page(found: Comparison) -> Page:
 
 def _more(found: Comparison) -> list[str]:
     first, last = found.data.range_ms
-    text = [f"Windows that end from {time(first)} to {time(last)} UTC, after everything that either has learned from."]
+    text = [
+        f"Windows that end from {time(first)} to {time(last)} UTC and begin after all that either has learned from."
+    ]
     if not found.data.faulty.any():
         text.append("No fault is known in them: cost is false alarms alone, and finding faults is not measured.")
     return text

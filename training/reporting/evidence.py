@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from features.plant import Cost
 from training.bundle import Bundle
@@ -17,6 +18,17 @@ from training.reporting import tallies
 from training.reporting.episodes import Episode, episodes
 from training.reporting.intervals import Floats, Resampling, resampling
 from training.trial import OWN, Trial
+
+
+class LeftOut(NamedTuple):
+    """How many clear windows neither could be learned from nor judge, by the reason."""
+
+    flagged: int = 0
+    """Older ones that the champion alarms at."""
+    learned: int = 0
+    """Newer ones that the champion has learned from."""
+    shared: int = 0
+    """Newer ones that share samples with learned ones."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,9 @@ class Evidence:
     faults: Sequence[Fault] = ()
     champion: str | None = None
     """Hash of the bundle that was in use before; None: there was none that could be judged."""
+    warnings: tuple[str, ...] = ()
+    """What may make the detector look better than it is; `training.leakage`."""
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def judged(self) -> Mapping[str, Scored]:

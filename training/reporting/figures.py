@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from training.judge import Metrics
 from training.reporting.intervals import Floats, Interval, Resampling, interval
 from training.reporting.page import Card, Cell, Table
+from training.reporting.tallies import RANKED
 from training.reporting.words import FIGURES, THIN, Form, between, maybe, percent, points
 
 HEADLINES = ("cost_per_window", "false_alarms_per_machine_week", "event_recall", "delay_s", "false_alarm_rate")
@@ -57,8 +58,9 @@ def how(drawn: Resampling | None) -> str:
     if drawn is None:
         return "No intervals: there are too few machines and too little time to draw from."
     return (
-        f"Intervals: the middle 95{THIN}% of {drawn.words}. Where none stands, all resamples agree, or too few of them "
-        "could tell: then what was not seen matters more than what was."
+        f"Intervals: the middle 95{THIN}% of {drawn.words} ({RANKED} resamples for average precision and area under "
+        "ROC). Where none stands, all resamples agree, or too few of them could tell: then what was not seen matters "
+        "more than what was."
     )
 
 

@@ -10,7 +10,7 @@ from features.schema import FeatureSet
 from training import probes
 from training.judge import WEEK_MS, Bools
 from training.reporting import plots
-from training.reporting.attributions import by_channel
+from training.reporting.attributions import channel_parts
 from training.reporting.episodes import Episode
 from training.reporting.evidence import Evidence
 from training.reporting.figures import how, rivals
@@ -187,7 +187,7 @@ def _leading(found: Evidence, own: Sequence[Episode], most: int = 100) -> str:
     rows = rows[found.own.alarms[rows]][:most]
     if not len(rows):
         return NONE
-    parts = {channel: float(part.mean()) for channel, part in by_channel(found, rows).items()}
+    parts = {channel: float(part.mean()) for channel, part in channel_parts(found, rows).items()}
     ranked = sorted(parts, key=lambda channel: -parts[channel])
     return listed([f"{channel} {percent(parts[channel])}" for channel in ranked[:2]])
 

@@ -41,7 +41,7 @@ def more(found: Evidence) -> list[str]:
     cheaper = _cheaper(found)
     if cheaper:
         sentences.append(f"Cheaper on the same windows: {cheaper}.")
-    return sentences
+    return sentences + [f"It may look better than it is: {warning}." for warning in found.warnings]
 
 
 def _objection(state: State) -> str:

@@ -67,6 +67,14 @@ def test_judges_on_what_neither_has_learned_from(registry: Registry, offline: Of
     assert found.metrics["A"]["faults"] == 3
 
 
+def test_windows_that_share_samples_with_learned_ones_do_not_judge_bundles(offline: Offline) -> None:
+    sliding = plant_of("P-1", "P-2", length_s=30)
+    past = dataset(60, feature_set=comparison.FeatureSet.of(sliding, "pump"))
+    a, b = (Bundle.of(linear.fit(past.feature_set, past.values, seed), None, past.range_ms) for seed in (0, 1))
+    assert compare(a, b, sliding, offline).data.range_ms[0] == 63 * STEP_MS
+    assert compare(a, b, sliding, offline, start=at(80)).data.range_ms[0] == 80 * STEP_MS
+
+
 def test_writes_a_page_that_needs_nothing_else(
     registry: Registry, offline: Offline, truth: list[Fault], tmp_path: Path
 ) -> None:

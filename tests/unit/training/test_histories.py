@@ -7,7 +7,7 @@ import numpy as np
 from features.schema import FeatureSet
 from tests.unit.training.conftest import running
 from training.dataset import Dataset
-from training.histories import HOUR_MS, histories
+from training.histories import HOUR_MS, ended, histories
 from training.labels import FAULTY, HEALTHY
 
 
@@ -31,3 +31,9 @@ def test_a_run_ends_with_its_fault_and_the_next_begins(feature_set: FeatureSet) 
 
 def test_what_has_not_ended_is_left_out(feature_set: FeatureSet) -> None:
     assert histories(of(feature_set, a="-----", b="---xx")) == []
+
+
+def test_windows_of_runs_that_ended_are_counted(feature_set: FeatureSet) -> None:
+    data = of(feature_set, a="---xx-x---", b="-xx---", c="-----", d="---xx")
+    assert ended(data) == sum(len(run.remaining) for run in histories(data)) == 10
+    assert ended(data.take(slice(0))) == 0

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.leakage import overlapping, shared_runs, telltales
+from tests.unit.training.reports import STEP_MS, dataset
+from training.leakage import guard, overlapping, shared_runs, telltales
 
 LABELS = np.arange(400) % 20 >= 15
 RNG = np.random.default_rng(0)
@@ -58,6 +59,12 @@ def test_windows_that_share_samples_across_a_split_are_found(rows: list[tuple[st
         not old and any(m == name and o and abs(e - end) < length for m, e, o in rows) for name, end, old in rows
     ]
     assert overlapping(machines, ends, past, length).tolist() == expected
+
+
+def test_windows_left_out_are_counted_apart_from_warnings() -> None:
+    past, later = dataset(50), dataset(50, start=50)
+    found = guard(past, later, 3 * STEP_MS, refuse=True)
+    assert (found.warnings, found.shared, len(found.later)) == ([], 4, 96)
 
 
 def test_a_fault_on_both_sides_of_a_split_is_named_with_its_machine() -> None:

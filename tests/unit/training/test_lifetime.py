@@ -75,10 +75,40 @@ def test_the_cap_is_a_part_of_the_usual_life_where_none_is_given(feature_set: Fe
     assert lifetime.learn(feature_set, runs, 0, unit="hours", trained=False).cap == lifetime.CAP * 40
 
 
+def test_a_false_alarm_rate_that_nothing_tells_is_none(feature_set: FeatureSet) -> None:
+    """The short run is never as new as the cap, so that the long one alone makes the limit, and is judged by nobody."""
+    runs = [run(feature_set, seed, life) for seed, life in enumerate((10, 100))]
+    calibration = lifetime.learn(feature_set, runs, 0, unit="hours", trained=False).detector().calibration
+    assert calibration == (lifetime.FALSE_ALARMS, None)
+
+
 def test_too_few_runs_leave_the_interval_wide_open(feature_set: FeatureSet) -> None:
     runs = [run(feature_set, seed) for seed in range(3)]
     life = lifetime.learn(feature_set, runs, 0, unit="hours", cap=CAP).life
     assert life([3.0])[0].tolist() == [17.0, 0.0, 17.0 + 39.0]
+
+
+@pytest.mark.parametrize("tied", [0.0, CAP])
+def test_of_equal_predictions_all_runs_count_whatever_their_order(tied: float) -> None:
+    """Forty runs, each too pessimistic by its number (so that one end counts); half of the windows are tied."""
+    rng, runs = np.random.default_rng(0), np.repeat(np.arange(40), 100)
+    predicted = np.where(np.arange(4000) % 100 < 49, tied, rng.uniform(0.1, CAP - 0.1, 4000))
+    remaining = predicted + runs / 2
+    life = Life.of(CAP - predicted, remaining, runs, cap=CAP, unit="h")
+    at = predicted == tied
+    assert 0.8 <= life.holds(CAP - predicted, remaining)[at].mean() < 0.95
+    turned = Life.of(CAP - predicted[::-1], remaining[::-1], runs[::-1], cap=CAP, unit="h")
+    assert turned == life
+
+
+def test_equal_runs_leave_no_interval_wide_open() -> None:
+    """Twenty runs of 210 windows, predicted without an error, as new for the first 85."""
+    remaining = np.tile(np.arange(209.0, -1, -1), 20)
+    life = Life.of(np.maximum(125 - remaining, 0), remaining, np.repeat(np.arange(20), 210), cap=125, unit="h")
+    low, high = life([0.0])[0, 1:]
+    assert low == 125
+    assert 190 < high < 209
+    assert life.holds(np.maximum(125 - remaining, 0), remaining).mean() >= COVERAGE
 
 
 @pytest.mark.parametrize("at", [(), (1.0,), (2.0, 1.0), (1.0, 1.0)])

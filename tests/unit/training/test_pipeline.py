@@ -121,14 +121,17 @@ def test_what_tells_too_much_and_faults_on_both_sides_are_told(feature_set: Feat
     outcome = run(Plan("pump"), PLANT, Offline(feature_set, 400, truth), Registry(tmp_path), tmp_path, faults=truth)
     assert any("flow__mean (AUC 1.000)" in warning for warning in outcome.warnings)
     assert any(warning.endswith("judged in the rest of it: P-2") for warning in outcome.warnings)
-    assert outcome.metrics["detector"]["leakage_warnings"] == len(outcome.warnings)
+    assert outcome.metrics["detector"]["leakage_warnings"] == len(outcome.warnings) == 2
+    assert outcome.report.read_text().count("It may look better than it is: ") == 2
 
 
 def test_windows_that_share_samples_with_learned_ones_do_not_judge(feature_set: FeatureSet, tmp_path: Path) -> None:
     sliding = plant_of("P-1", "P-2", length_s=30)
     outcome = run(Plan("pump"), sliding, Offline(feature_set, 200), Registry(tmp_path), tmp_path)
     assert outcome.metrics["detector"]["windows"] == 100 - 4
-    assert outcome.warnings == ("4 later windows share samples with learned ones: left out",)
+    assert outcome.warnings == ()
+    assert outcome.metrics["detector"]["leakage_warnings"] == 0
+    assert "4: later windows that share samples with learned ones" in outcome.report.read_text()
     with pytest.raises(HeadraceError, match="expected later windows that share no sample with learned ones, got 100"):
         run(
             Plan("pump"), plant_of("P-1", "P-2", length_s=9000), Offline(feature_set, 200), Registry(tmp_path), tmp_path
@@ -148,6 +151,9 @@ def test_faults_that_are_over_become_a_lifetime(feature_set: FeatureSet, tmp_pat
     assert outcome.bundle.card.life is not None
     assert outcome.bundle.card.life.unit == "h"
     assert outcome.metrics["detector"]["faults"] == 3
+    page = outcome.report.read_text()
+    assert "285 of runs that ended, " in page
+    assert "315: their run had not ended" in page
 
 
 def test_few_labels_keep_faults_out_of_what_is_normal(feature_set: FeatureSet, tmp_path: Path) -> None:
@@ -221,7 +227,9 @@ def test_what_the_champion_has_learned_from_does_not_judge(feature_set: FeatureS
     older = Plan("pump", kind="linear", end=datetime.fromtimestamp(261 * STEP_MS / 1000, UTC))
     second = run(older, PLANT, offline, registry, tmp_path)
     assert {metrics["windows"] for metrics in second.metrics.values()} == {2 * (260 - 225)}
-    assert "the champion has learned from them" in second.report.read_text()
+    page = second.report.read_text()
+    assert f"{2 * (225 - 195)}: the champion has learned from them" in page
+    assert "share samples" not in page
 
 
 def test_a_champion_that_cannot_be_used_does_not_keep_another_from_being_trained(

@@ -11,11 +11,12 @@ import pytest
 
 from features.schema import FeatureSet
 from tests.unit.training.reports import FEATURES, STEP_MS, check, dataset, evidence
-from training import labels
+from training import explain, labels
+from training.detectors.base import Detector
 from training.labels import Fault
 from training.promotion import Decision
-from training.reporting import report
-from training.reporting.evidence import Evidence
+from training.reporting import attributions, figures, intervals, origin, report, tallies
+from training.reporting.evidence import Evidence, LeftOut
 from training.reporting.intervals import MACHINES
 
 TITLES = [
@@ -151,3 +152,65 @@ def test_the_verdict_says_what_it_costs_against_the_champion() -> None:
     assert re.search(r"it costs 0 a window, 1 less than the champion \(95.% interval", report.page(found).verdict)
     alone = replace(found, trial=found.trial.without("champion"), champion=None)
     assert report.page(alone).verdict.endswith("and there is no champion that it could be compared with.")
+
+
+def test_channels_have_the_parts_that_events_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs of one channel that speak against each other are added up before anything is cut off."""
+    found, rows = with_faults(), np.arange(7)
+    signed = np.random.default_rng(0).normal(size=(7, len(found.detector.inputs))).astype(np.float32)
+    monkeypatch.setattr(Detector, "explain", lambda detector, values: signed)
+    parts = attributions.channel_parts(found, rows)
+    for row, told in enumerate(explain.attributions(found.later.feature_set, found.detector.inputs, signed)):
+        assert {name: of[row] for name, of in parts.items() if of[row]} == pytest.approx(told, abs=0.001)
+
+
+def test_how_many_resamples_were_drawn_is_told_for_the_ranking_figures_too() -> None:
+    found = with_faults()
+    drawn = found.samples["detector"]
+    lengths = {len(drawn["cost_per_window"]), len(drawn["average_precision"]), len(drawn["roc_auc"])}
+    assert lengths == {intervals.RESAMPLES, tallies.RANKED}
+    told = figures.how(found.resampling)
+    assert all(f"{length:,} " in told for length in lengths)
+
+
+def text_of(found: Evidence) -> str:
+    return " ".join(check(report.page(found).html()).itertext())
+
+
+def test_each_reason_for_leaving_windows_out_has_its_own_count() -> None:
+    text = text_of(replace(with_faults(), left_out=LeftOut(flagged=11, learned=22, shared=33)))
+    for told in ("11: the champion has flagged", "22: the champion has learned", "33: later windows that share"):
+        assert told in text
+    assert "the champion has flagged" not in text_of(with_faults())
+
+
+def test_what_may_flatter_the_detector_stands_under_the_verdict() -> None:
+    found = replace(with_faults(), warnings=("columns that alone tell faulty windows: flow__mean",))
+    assert (
+        "It may look better than it is: columns that alone tell faulty windows: flow__mean." in report.page(found).more
+    )
+
+
+def test_faults_of_other_classes_are_not_counted() -> None:
+    found = with_faults()
+    other = replace(found, faults=[WEAR, *(Fault(f"T-{i}", "machine_fault", "crack", 0, 1) for i in range(5))])
+    assert "1 fault on 1 machine;" in text_of(other)
+    assert "none: all windows count as normal running" in text_of(replace(found, faults=other.faults[1:]))
+
+
+@pytest.mark.parametrize(
+    ("seen", "judged", "opening"),
+    [
+        ([(0.6, 500)], 500, "Later normal running does not look like earlier running: expect false alarms in up to 60"),
+        ([(0.002, 500)], 500, "Too few windows to tell"),
+        ([(0.001, 9000), (0.0, 500)], 500, "Too few windows to tell"),
+        ([(0.05, 9000), (0.0, 500)], 500, "Later normal running"),
+        ([], 0, "Too few windows to tell"),
+        ([(0.001, 9000), (0.002, 5000)], 5000, "The limit holds"),
+        ([(0.001, 9000), (0.004, 5000)], 5000, "Later normal running"),
+    ],
+)
+def test_a_limit_that_fails_is_told_however_few_the_windows(
+    seen: list[tuple[float, int]], judged: int, opening: str
+) -> None:
+    assert origin._kept(seen, 0.001, judged).startswith(opening)
