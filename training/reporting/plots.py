@@ -156,7 +156,7 @@ def _bins(shown: Array, scale: Scale) -> Array:
         low, high = min(least, limit - 1), max(most, limit + 1)
     step = (high - low) / int(np.clip(2 * np.sqrt(len(shown)), FEWEST_BINS, BINS))
     edges = limit + step * np.arange(np.floor((low - limit) / step), np.ceil((high - limit) / step) + 1)
-    return (10**edges if scale.times else edges).astype(np.float32)
+    return np.asarray(10**edges if scale.times else edges, np.float32)
 
 
 def _curve(ax: Axes, x: Array, y: Array, name: str, colour: str) -> None:
