@@ -12,6 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from training.judge import Bools
 from training.probes import SHIFTS
+from training.reporting.scale import Scale
 from training.reporting.svg import INKS, Plot, canvas
 from training.reporting.words import number, percent
 from training.scaler import Array
@@ -21,11 +22,6 @@ BINS, FEWEST_BINS = 40, 8
 GROUPS = 10
 """Of a reliability diagram, equally wide. (DeGroot & Fienberg 1983.)"""
 CURVE_POINTS = 300
-TINY = 1e-3
-"""Least part of the limit that a logarithmic axis shows."""
-TINIEST = 1e-30
-HUGE = 1e6
-"""Most times of the limit that it shows."""
 LINES = (INKS["blue"], INKS["orange"])
 PERCENT = PercentFormatter(1, decimals=0)
 PLAIN = FuncFormatter(lambda value, _: number(value))
@@ -49,7 +45,9 @@ def loss(curves: Mapping[str, Array]) -> Plot:
 
 def distribution(scores: Array, faulty: Bools, theta: float, *, probability: bool) -> Plot:
     """Parts of the healthy and of the faulty windows at each score."""
-    shown, edges = _bins(scores, theta, probability)
+    scale = Scale(theta, probability)
+    shown = scale(scores)
+    edges = _bins(shown, scale)
     with canvas("distribution") as drawing:
         ax = drawing.axes
         for which, name, colour in ((~faulty, "healthy", LINES[0]), (faulty, "faulty", LINES[1])):
@@ -57,9 +55,9 @@ def distribution(scores: Array, faulty: Bools, theta: float, *, probability: boo
                 heights = np.histogram(shown[which], edges)[0] / which.sum()
                 ax.stairs(heights, edges, fill=True, color=colour, alpha=0.25)
                 ax.stairs(heights, edges, color=colour, linewidth=1, label=name)
-        ax.axvline(theta if probability else 1, color=INKS["red"], linestyle="--", linewidth=1, label="limit θ")
-        ax.set(xlabel="probability of a fault" if probability else "score, in times of the limit", ylabel="windows")
-        if not probability:
+        ax.axvline(scale.limit, color=INKS["red"], linestyle="--", linewidth=1, label="limit θ")
+        ax.set(xlabel=f"score, in {scale.label}" if scale.times else scale.label, ylabel="windows")
+        if scale.times:
             ax.set_xscale("log")
             plain_log(ax.xaxis)
         ax.yaxis.set_major_formatter(FuncFormatter(lambda part, _: percent(part)))
@@ -147,15 +145,18 @@ def _named(curves: Sequence[str]) -> tuple[list[str], list[str]]:
     return [f"{len(curves)} networks"] + ["_"] * (len(curves) - 1), [LINES[0]] * len(curves)
 
 
-def _bins(scores: Array, theta: float, probability: bool) -> tuple[Array, Array]:
-    """What is drawn, and the edges of the bins, one of them at the limit where the axis is logarithmic."""
-    if probability:
-        return scores, np.linspace(0, 1, BINS + 1, dtype=np.float32)
-    times = times_of(scores, theta)
-    low, high = np.log10(min(float(times.min()), 0.5)), np.log10(max(float(times.max()), 2.0))
-    step = (high - low) / int(np.clip(2 * np.sqrt(len(scores)), FEWEST_BINS, BINS))
-    edges = 10 ** (step * np.arange(np.floor(low / step), np.ceil(high / step) + 1))
-    return times, edges.astype(np.float32)
+def _bins(shown: Array, scale: Scale) -> Array:
+    """Edges of the bins, one of them at the limit where it is no probability."""
+    if scale.probability:
+        return np.linspace(0, 1, BINS + 1, dtype=np.float32)
+    least, most, limit = float(shown.min()), float(shown.max()), scale.limit
+    if scale.times:
+        low, high, limit = np.log10(min(least, 0.5)), np.log10(max(most, 2.0)), 0.0
+    else:
+        low, high = min(least, limit - 1), max(most, limit + 1)
+    step = (high - low) / int(np.clip(2 * np.sqrt(len(shown)), FEWEST_BINS, BINS))
+    edges = limit + step * np.arange(np.floor((low - limit) / step), np.ceil((high - limit) / step) + 1)
+    return np.asarray(10**edges if scale.times else edges, np.float32)
 
 
 def _curve(ax: Axes, x: Array, y: Array, name: str, colour: str) -> None:
@@ -169,12 +170,6 @@ def _unit(ax: Axes) -> None:
     ax.xaxis.set_major_formatter(PERCENT)
     ax.yaxis.set_major_formatter(PERCENT)
     ax.legend()
-
-
-def times_of(scores: Array, theta: float) -> Array:
-    """Scores in times of the limit, as far as an axis shows them."""
-    times: Array = np.clip(scores / max(theta, TINIEST), TINY, HUGE)
-    return times
 
 
 def plain_log(axis: Axis) -> None:

@@ -15,6 +15,7 @@ from training.reporting.episodes import Episode
 from training.reporting.evidence import Evidence
 from training.reporting.figures import how, rivals
 from training.reporting.page import Cell, Section, Table
+from training.reporting.scale import Scale
 from training.reporting.tallies import machine_weeks
 from training.reporting.timeline import MOST_MACHINES, timelines
 from training.reporting.words import NONE, count, duration, listed, maybe, number, percent, time
@@ -57,15 +58,17 @@ def predicted(found: Evidence) -> Section:
 
 
 def _quantiles(found: Evidence) -> Table:
-    """Where most scores are, in times of the limit."""
-    times = found.own.scores / found.own.theta
-    groups = {"healthy": times[~found.later.faulty], "faulty": times[found.later.faulty]}
+    """Where most scores are, in times of the limit where it is above 0."""
+    times = Scale(found.own.theta, found.probability).times
+    shown = found.own.scores / (found.own.theta if times else 1)
+    groups = {"healthy": shown[~found.later.faulty], "faulty": shown[found.later.faulty]}
     rows = [
         [Cell(name), *(Cell(number(float(found))) for found in np.quantile(of, QUANTILES))]
         for name, of in groups.items()
         if len(of)
     ]
-    return Table("Score in times of the limit: windows below it", ["", *(f"{q:.0%}" for q in QUANTILES)], rows)
+    unit = " in times of the limit" if times else ""
+    return Table(f"Score{unit}: windows below it", ["", *(f"{q:.0%}" for q in QUANTILES)], rows)
 
 
 def curves(found: Evidence) -> Section:

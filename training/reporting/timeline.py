@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from training.dataset import Dataset
 from training.judge import Bools, Scored
 from training.reporting.episodes import Episode, by_machine
-from training.reporting.plots import TINY, plain_log, times_of
+from training.reporting.plots import plain_log
+from training.reporting.scale import TINY, Scale
 from training.reporting.svg import INKS, Plot, canvas
 from training.reporting.words import count, listed, time
 from training.scaler import Array
@@ -54,17 +55,17 @@ def _timeline(
     name: str, data: Dataset, scored: Scored, mine: Ints, own: Sequence[Episode], *, probability: bool
 ) -> Plot:
     """Of the rows of one machine, and its own faults."""
-    machine_id = str(data.machine_ids[mine[0]])
+    machine_id, scale = str(data.machine_ids[mine[0]]), Scale(scored.theta, probability)
     with canvas(name, height_in=2.1) as drawing:
         ax = drawing.axes
         for fault in own:
             ax.axvspan(*data.end_ms[fault.rows[[0, -1]]].tolist(), color=INKS["band"], linewidth=0)
-        at, score, alarm = _thinned(data, scored, mine, probability)
+        at, score, alarm = _thinned(data, scored, mine, scale)
         ax.plot(at, score, color=INKS["blue"], linewidth=0.9)
         ax.plot(at[alarm], score[alarm], ".", color=INKS["red"], markersize=3)
-        ax.axhline(scored.theta if probability else 1, color=INKS["red"], linestyle="--", linewidth=0.8)
+        ax.axhline(scale.limit, color=INKS["red"], linestyle="--", linewidth=0.8)
         _time_axis(ax, int(data.end_ms[mine[0]]), int(data.end_ms[mine[-1]]))
-        _score_axis(ax, score, probability)
+        _score_axis(ax, score, scale)
         alarms = int(scored.alarms[mine].sum())
         happened = f"Shaded: {listed(sorted({fault.mode for fault in own}))}." if own else "No fault is known."
         return drawing.done(
@@ -83,22 +84,22 @@ def _time_axis(ax: Axes, first_ms: int, last_ms: int) -> None:
     ax.set_xlabel(f"{' to '.join(days)}, UTC")
 
 
-def _score_axis(ax: Axes, score: Array, probability: bool) -> None:
-    if probability:
-        ax.set(ylim=(-0.03, 1.03), ylabel="probability of a fault")
-        return
-    known = score[np.isfinite(score)]
-    ax.set_yscale("log")
-    ax.set(ylim=(max(TINY, min(0.05, known.min() / 1.5)), max(3, known.max() * 1.5)), ylabel="times of the limit")
-    plain_log(ax.yaxis)
+def _score_axis(ax: Axes, score: Array, scale: Scale) -> None:
+    ax.set_ylabel(scale.label)
+    if scale.probability:
+        ax.set_ylim(-0.03, 1.03)
+    elif scale.times:
+        known = score[np.isfinite(score)]
+        ax.set_yscale("log")
+        ax.set_ylim(max(TINY, min(0.05, known.min() / 1.5)), max(3, known.max() * 1.5))
+        plain_log(ax.yaxis)
 
 
-def _thinned(data: Dataset, scored: Scored, mine: Ints, probability: bool) -> tuple[Ints, Array, Bools]:
+def _thinned(data: Dataset, scored: Scored, mine: Ints, scale: Scale) -> tuple[Ints, Array, Bools]:
     """Time, score and alarm of at most so many points; a point without a score breaks the line at a gap."""
     starts = np.unique(np.linspace(0, len(mine), min(len(mine), MOST_POINTS), endpoint=False).astype(int))
     end_ms, alarm = data.end_ms[mine][starts], np.maximum.reduceat(scored.alarms[mine], starts)
-    score = np.maximum.reduceat(scored.scores[mine], starts)
-    score = score if probability else times_of(score, scored.theta)
+    score = scale(np.maximum.reduceat(scored.scores[mine], starts))
     step = np.diff(end_ms)
     gaps = 1 + np.flatnonzero(step > GAP * np.median(step)) if len(step) else np.empty(0, int)
     at = np.insert(end_ms, gaps, end_ms[gaps - 1] + 1)

@@ -232,6 +232,20 @@ def test_what_the_champion_has_learned_from_does_not_judge(feature_set: FeatureS
     assert "share samples" not in page
 
 
+def test_what_the_champion_flags_is_counted_and_not_learned(feature_set: FeatureSet, tmp_path: Path) -> None:
+    registry, offline = Registry(tmp_path), Offline(feature_set, 200)
+    champion = run(Plan("pump", kind="linear"), PLANT, offline, registry, tmp_path).bundle
+    odd = offline.table["event_timestamp"] == pd.Timestamp(50 * STEP_MS, unit="ms", tz="UTC")
+    offline.table.loc[odd, "flow__mean"] += 500
+    older = offline.table[offline.table["event_timestamp"] <= pd.Timestamp(150 * STEP_MS, unit="ms", tz="UTC")]
+    scores = champion.scorer()(older[list(feature_set.names)].to_numpy(np.float32))
+    flagged = np.count_nonzero(scores > champion.card.threshold)
+    assert flagged >= 2
+    page = run(Plan("pump", kind="linear", seed=1), PLANT, offline, registry, tmp_path).report.read_text()
+    assert f"{flagged}: the champion has flagged them" in page
+    assert f"{300 - flagged}, " in page
+
+
 def test_a_champion_that_cannot_be_used_does_not_keep_another_from_being_trained(
     feature_set: FeatureSet, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,11 +13,13 @@ from features.schema import FeatureSet
 from tests.unit.training.reports import FEATURES, STEP_MS, check, dataset, evidence
 from training import explain, labels
 from training.detectors.base import Detector
+from training.judge import Scored
 from training.labels import Fault
 from training.promotion import Decision
 from training.reporting import attributions, figures, intervals, origin, report, tallies
 from training.reporting.evidence import Evidence, LeftOut
 from training.reporting.intervals import MACHINES
+from training.reporting.scale import Scale
 
 TITLES = [
     "Scores over time",
@@ -214,3 +216,18 @@ def test_a_limit_that_fails_is_told_however_few_the_windows(
     seen: list[tuple[float, int]], judged: int, opening: str
 ) -> None:
     assert origin._kept(seen, 0.001, judged).startswith(opening)
+
+
+@pytest.mark.parametrize("theta", [0.0, -3.0])
+def test_where_the_limit_is_not_above_zero_scores_are_shown_as_they_are(theta: float) -> None:
+    """As a lifetime's may be, which is consumed life."""
+    found = with_faults()
+    own = Scored(np.linspace(-9, 5, len(found.later), dtype=np.float32), theta)
+    trial = replace(found.trial, judged={**found.trial.judged, "detector": own})
+    text = text_of(replace(found, trial=trial))
+    assert "times of the limit" not in text
+    assert "Score: windows below it" in text
+    assert "inf" not in text.split()
+    scale = Scale(theta, probability=False)
+    assert (scale.limit, scale(own.scores).tolist()) == (theta, own.scores.tolist())
+    assert "in times of the limit: windows below it" in text_of(found)
