@@ -62,10 +62,14 @@ def train(
     """
     given = recording.read(path)
     _tell(given, say)
+    if len(given) < FEWEST_ROWS:
+        raise HeadraceError(f"{path}: expected {FEWEST_ROWS} rows or more, got {len(given)}")
     if not FEWEST_ROWS <= normal_rows <= len(given):
         raise HeadraceError(
             f"--normal-rows: expected {FEWEST_ROWS} to {len(given)}, as many as {path} has, got {normal_rows}"
         )
+    if (out / "plant.yaml").exists() and not (out / "registry").exists():
+        raise HeadraceError(f"{out}: expected a new folder, or one that this command wrote, got another plant.yaml")
     with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
     plant = recording.describe(given, normal_rows)
@@ -121,6 +125,8 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     Raises:
         HeadraceError: file or folder cannot be used.
     """
+    if out.resolve() == path.resolve():
+        raise HeadraceError(f"{out}: expected another file than the one to judge, got the same")
     if not out.parent.is_dir():
         raise HeadraceError(f"{out}: expected a file in a folder that is there, got none at {out.parent}")
     given = recording.read(path)
@@ -137,6 +143,9 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
         )
     values, judged = recording.features(plant, given), _Judged.nothing(given, plant)
     ids = recording.machine_ids(plant)
+    strange = sorted(set(given.machines) - set(ids))
+    if strange:
+        say(f"{path}: machines that were not learned, judged as all are: {', '.join(map(repr, strange[:5]))}")
     for name in sorted(set(given.machines)):
         _judge(judged, plant, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
     judged.write(given, columns, out)

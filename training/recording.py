@@ -7,6 +7,7 @@ detectors, bundles. Its windows are counted in rows, so only the order of the ti
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,10 @@ REACH = 100.0
 """How far from its centre a value still counts as what it is, in spreads of normal running; beyond, it is clamped."""
 STEPS_OF_SPREAD = 1 << 16
 ROW_MS = 1000
+STRAY = 20.0
+"""Interquartile ranges from the centre beyond which a value says nothing about the spread."""
+_UNFIT = re.compile(r'["\\\x00-\x1f]')
+"""What no name in a plant description may hold."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def read(path: str | Path) -> Recording:
     if not len(table):
         raise HeadraceError(f"{path}: expected rows under the header, got none")
     notes: list[str] = []
+    table = table.rename(columns={name: _UNFIT.sub("_", name) for name in table.columns})
     time = _times(path, table[TIME])
     order = np.argsort(time, kind="stable")
     if (np.diff(order) < 0).any():
@@ -84,9 +90,14 @@ def read(path: str | Path) -> Recording:
     numbers = {name: pd.to_numeric(table[name], errors="coerce").to_numpy(float) for name in names}
     for values in numbers.values():
         values[~np.isfinite(values)] = np.nan
+        np.clip(values, -LARGEST, LARGEST, out=values)
+    odd = sum(int(((table[name].str.strip() != "") & np.isnan(values)).sum()) for name, values in numbers.items())
     for name in [name for name, values in numbers.items() if np.isnan(values).all()]:
         del numbers[name]
         notes.append(f"column {name!r} has no number and is left out")
+    odd -= sum(len(table) - int((table[name].str.strip() == "").sum()) for name in names if name not in numbers)
+    if odd:
+        notes.append(f"{odd} cells hold no finite number and count as missing")
     if not numbers:
         raise HeadraceError(f"{path}: expected a column of numbers beside {TIME!r}, got {', '.join(names) or 'none'}")
     machines = table[MACHINE].to_numpy(object) if MACHINE in table.columns else np.full(len(table), "", object)
@@ -98,8 +109,7 @@ def _times(path: Path, column: pd.Series[str]) -> NDArray[np.float64]:
     """Numbers as they are, or dates; only their order is used."""
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.isna().all():
-        dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
-        numbers = dates.astype("int64").where(dates.notna())
+        numbers = min((_dates(column, day_first) for day_first in (False, True)), key=_disorder)
     bad = np.flatnonzero(~np.isfinite(numbers.to_numpy(float)))
     if len(bad):
         raise HeadraceError(
@@ -108,6 +118,19 @@ def _times(path: Path, column: pd.Series[str]) -> NDArray[np.float64]:
         )
     found: NDArray[np.float64] = numbers.to_numpy(float)
     return found
+
+
+def _dates(column: pd.Series[str], day_first: bool) -> pd.Series[float]:
+    """ns since 1970, NaN where there is no date."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of pandas, where the other reading was asked for
+        dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed", dayfirst=day_first)
+    return dates.astype("int64").where(dates.notna())
+
+
+def _disorder(times: pd.Series[float]) -> tuple[int, int]:
+    """Times that are none, and steps back: 03.01. is the third of January where that keeps the file in order."""
+    return int(times.isna().sum()), int((np.diff(times.to_numpy(float)) < 0).sum())
 
 
 def describe(recording: Recording, normal_rows: int) -> Plant:
@@ -143,7 +166,10 @@ def features(plant: Plant, recording: Recording) -> NDArray[np.float32]:
     n = len(recording)
     nothing = np.full(n, np.nan)
     values = np.stack(
-        [recording.values[at[c]] if (c := columns[name]) in at else nothing for name in machine_class.channels]
+        [
+            np.clip(recording.values[at[c]], *channel.limits) if (c := columns[name]) in at else nothing
+            for name, channel in machine_class.channels.items()
+        ]
     )
     _, index = np.unique(recording.machines.astype(str), return_inverse=True)
     time_ms = recording.rank * ROW_MS
@@ -159,7 +185,9 @@ def _channel(normal: NDArray[np.float64]) -> Channel:
     centre, spread = 0.0, 1.0
     if len(known):
         low, centre, high = (float(value) for value in np.percentile(known, (25, 50, 75)))
-        spread = max(float(known.std()), high - low, abs(centre) * 1e-9) or 1.0
+        reach = STRAY * (high - low) or np.inf
+        usual = np.clip(known, max(centre - reach, -LARGEST), min(centre + reach, LARGEST))
+        spread = max(float(usual.std()), high - low, abs(centre) * 1e-9) or 1.0
     clamp = (max(centre - REACH * spread, -LARGEST), min(centre + REACH * spread, LARGEST))
     return Channel(unit="1", range=(-LARGEST, LARGEST), clamp=clamp, resolution=spread / STEPS_OF_SPREAD)
 

@@ -106,7 +106,7 @@ def constant(**columns: object) -> str:
         ("", 50, "expected a CSV file with a header"),
         ("time,a\n", 50, "expected rows under the header, got none"),
         ("a,b\n1,2\n", 50, "expected a column 'time', got a, b"),
-        ("time,a\n1,2\n", 50, "--normal-rows: expected 16 to 1"),
+        ("time,a\n1,2\n", 50, ": expected 16 rows or more, got 1"),
         ("time\n1\n", 50, "expected a column of numbers"),
         (constant(a="x"), 50, "expected a column of numbers beside 'time', got a"),
         (constant(a=7.0), 50, "expected an input that moves"),
@@ -191,3 +191,40 @@ def test_columns_of_like_names_stay_apart_and_a_comma_too_many_shifts_nothing(tm
     given = recording.read(tmp_path / "commas.csv")
     assert given.time.tolist() == ["1", "2"]
     assert given.values.tolist() == [[2.0, 3.0]]
+
+
+def test_days_come_first_where_that_keeps_the_order(tmp_path: Path) -> None:
+    time = pd.date_range("2026-01-01", periods=ROWS, freq="3h")
+    files = [written(table().assign(time=time.strftime(f)), tmp_path, "t.csv") for f in ("%d.%m.%Y %H:%M",)]
+    given = recording.read(files[0])
+    assert given.order.tolist() == list(range(ROWS))
+    assert given.notes == ()
+    american = recording.read(written(table().assign(time=time.strftime("%m/%d/%Y %H:%M")), tmp_path))
+    assert american.order.tolist() == list(range(ROWS))
+
+
+def test_a_huge_value_neither_stops_nor_blinds(tmp_path: Path) -> None:
+    data = table()
+    data.loc[50, "pressure"] = 1e30
+    recorded.train(written(data, tmp_path), NORMAL, tmp_path / "bundle", kind="linear")
+    found = judged(table(), tmp_path / "bundle", tmp_path)
+    assert found.event[:600].mean() < 0.02
+    assert found.event[615:].all()
+
+
+def test_odd_names_and_cells(tmp_path: Path) -> None:
+    data = table().rename(columns={"pressure": 'a "q"'}).astype({"Flow (l/min)": object})
+    data.loc[3:5, "Flow (l/min)"] = "bad"
+    assert recording.read(written(data, tmp_path)).notes == ("3 cells hold no finite number and count as missing",)
+    recorded.train(written(data, tmp_path), NORMAL, tmp_path / "bundle", kind="linear")
+    assert "attribution_a _q_" in judged(data, tmp_path / "bundle", tmp_path).columns
+
+
+def test_nothing_of_a_persons_own_is_overwritten(learned: Path, tmp_path: Path) -> None:
+    data = written(table(), tmp_path)
+    with pytest.raises(HeadraceError, match="expected another file than the one to judge"):
+        recorded.score(data, learned, data)
+    (tmp_path / "plant.yaml").write_text("# mine")
+    with pytest.raises(HeadraceError, match=r"got another plant\.yaml"):
+        recorded.train(data, NORMAL, tmp_path, kind="linear")
+    assert (tmp_path / "plant.yaml").read_text() == "# mine"
