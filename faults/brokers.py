@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 
 import numpy as np
 
 from faults.hooks import LANDED, Fault
+from faults.oracle import right_outcome
+from faults.outcome import log_of
 from faults.site import Running
 from faults.stage import SLOW_PER_S, Trial
 
@@ -29,6 +32,7 @@ def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
         trial.resumed(lost_s, worker)
         landed += in_the_middle
     trial.finish(worker)
+    _as_it_arrived(trial)
     return landed
 
 
@@ -46,7 +50,21 @@ def pauses(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
         if landed < wanted:
             worker.stop()
     trial.finish(worker)
+    _as_it_arrived(trial)
     return landed
+
+
+def _as_it_arrived(trial: Trial) -> None:
+    """What is right is that of the log as it is, in which every record that was sent must stand.
+
+    A broker that starts again forgets producers whose records are old by the clock (`producer.id.expiration.ms`), so
+    that one whose acknowledgement was lost with it may stand twice, although the producer is idempotent.
+    """
+    arrived = log_of(trial.site)
+    found = Counter((batch.partition.number, value) for batch in arrived for value in batch.values)
+    lost = Counter((one.partition, one.value) for one in trial.traffic.records) - found
+    assert not lost, f"expected every record that was sent in the log, got none of {lost.total()}"
+    trial.right = right_outcome(trial.site.plant, arrived)
 
 
 def _hang(broker_pid: int, worker: Running, seconds: float) -> None:
