@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from features.errors import HeadraceError
 from features.schema import FeatureSet
 from training.detectors.aspects import Aspects
-from training.detectors.base import Detector
+from training.detectors.base import FitMany
 from training.scaler import Array
-
-FitMany = Callable[[FeatureSet, Mapping[str, Array], int, float], Mapping[str, Detector]]
-"""`fit_many` of a detector of normal running."""
 
 
 def false_alarm_rates(

@@ -13,13 +13,12 @@ from threadpoolctl import threadpool_limits
 from features.plant import Cost
 from training import threshold
 from training.dataset import Dataset
+from training.detectors import limits
 from training.judge import Scored
 from training.scaler import Array, Scaler
 
 MOST_ROWS = 20_000
 """Windows that a tree learns from; of more every k-th, so that a yardstick does not cost more than what it measures."""
-TAIL = 0.001
-"""False-alarm rate that the limit without labels is made for, as that of the novelty detectors."""
 HELD_OUT = 0.5
 """Newest part of the healthy windows, whose scores make the limit without labels."""
 FEWEST = 16
@@ -67,7 +66,7 @@ def _isolated(normal: Dataset, later: Dataset, seed: int) -> Scored:
     """Isolation forest of all healthy windows; θ from the scores of the newer ones by a forest of the older ones."""
     older, newer = normal.split(HELD_OUT)
     held_out = newer if len(newer) else older
-    theta = float(np.quantile(_forest(older, held_out, seed), 1 - TAIL, method="higher"))
+    theta = float(np.quantile(_forest(older, held_out, seed), 1 - limits.TAIL, method="higher"))
     return Scored(_forest(normal, later, seed), theta)
 
 

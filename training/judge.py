@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +88,7 @@ def _share(which: Bools) -> float | None:
 def _false_alarms(data: Dataset, alarms: Bools) -> float | None:
     """Runs of false alarms for each machine and week."""
     runs, weeks = 0, 0.0
-    for mine in _machines(data):
+    for mine in data.by_machine.values():
         false = alarms[mine] & ~data.faulty[mine]
         runs += int(np.count_nonzero(np.diff(false.astype(np.int8), prepend=0) > 0))
         weeks += float(np.ptp(data.end_ms[mine])) / WEEK_MS
@@ -99,7 +98,7 @@ def _false_alarms(data: Dataset, alarms: Bools) -> float | None:
 def _events(data: Dataset, alarms: Bools) -> Metrics:
     """How many faults were noticed at all, and how long the first alarm took."""
     delays_ms, faults = [], 0
-    for mine in _machines(data):
+    for mine in data.by_machine.values():
         faulty, end_ms = data.faulty[mine], data.end_ms[mine]
         starts = np.flatnonzero(np.diff(faulty.astype(np.int8), prepend=0) > 0)
         stops = np.flatnonzero(np.diff(faulty.astype(np.int8), append=0) < 0) + 1
@@ -113,8 +112,3 @@ def _events(data: Dataset, alarms: Bools) -> Metrics:
         "event_recall": len(delays_ms) / faults if faults else None,
         "delay_s": float(np.median(delays_ms)) / 1000 if delays_ms else None,
     }
-
-
-def _machines(data: Dataset) -> Iterator[NDArray[np.int64]]:
-    """Rows of each machine, in the order of time."""
-    yield from data.by_machine.values()

@@ -42,12 +42,13 @@ def novelty_model(members: Sequence[tuple[Autoencoder, Dense]], others: Sequence
     keras = runtime.keras()
     means = members[0][0].layers[0].kernel.shape[0]
     given = keras.Input((others[0].kernel.shape[0] if others else means,), name="scaled")
+    rest = given.shape[1] - means
     into, encode, out, _ = zip(*(member.layers for member, _ in members), strict=True)
-    wide = Dense(np.hstack([layer.kernel for layer in into]), np.hstack([layer.bias for layer in into]))
-    latent = _dense(_side_by_side(encode), "latent")(_dense(_led(wide, given), "into", "relu")(given))
-    hidden = _dense(_side_by_side(out), "out", "relu")(latent)
+    wide = _dense(together(into).widened(0, rest), "into", "relu")(given)
+    latent = _dense(side_by_side(encode), "latent")(wide)
+    hidden = _dense(side_by_side(out), "out", "relu")(latent)
     everything = keras.layers.Concatenate(name="everything")([hidden, latent, given])
-    distance = _distance(everything, _led(_folded(members), everything), "means")
+    distance = _distance(everything, _folded(members).widened(0, rest), "means")
     return keras.Model(given, _largest([distance, *_distances(given, others)]), name="novelty")
 
 
@@ -98,12 +99,6 @@ def _largest(scores: Sequence[Any]) -> Any:
     return runtime.keras().layers.Maximum(name="score")(scores) if len(scores) > 1 else scores[0]
 
 
-def _led(layer: Dense, given: Any) -> Dense:
-    """The same for a wider input: it looks at the first columns."""
-    rest = given.shape[1] - len(layer.kernel)
-    return Dense(np.pad(layer.kernel, ((0, rest), (0, 0))), layer.bias)
-
-
 def _member(given: Any, layers: Sequence[Dense], name: str) -> Any:
     """Hinges beside the inputs, two hidden layers, sigmoids."""
     bend, into, hidden, out = layers
@@ -112,7 +107,12 @@ def _member(given: Any, layers: Sequence[Dense], name: str) -> Any:
     return _dense(out, "out" + name, "sigmoid")(x)
 
 
-def _side_by_side(layers: Sequence[Dense]) -> Dense:
+def together(layers: Sequence[Dense]) -> Dense:
+    """One layer that does what each does, on the same input."""
+    return Dense(np.hstack([layer.kernel for layer in layers]), np.hstack([layer.bias for layer in layers]))
+
+
+def side_by_side(layers: Sequence[Dense]) -> Dense:
     """One layer that does what each does, on its own part of the input."""
     kernel = linalg.block_diag(*(layer.kernel for layer in layers))
     return Dense(kernel.astype(np.float32), np.hstack([layer.bias for layer in layers]))

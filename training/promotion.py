@@ -58,11 +58,18 @@ def objection(own: Metrics, others: Mapping[str, Metrics]) -> str | None:
     if "champion" in others and (worse := _no_better(own, others["champion"])):
         return worse
     mine = _of(own, "cost_per_window")
-    faulty, healthy = own["faulty_windows"], own["faulty_windows"] != own.get("windows")
-    for name in WORTHLESS if faulty and healthy else ("never",) if faulty else ():
+    for name in _to_beat(own):
         if name in others and mine >= (theirs := _of(others[name], "cost_per_window")):
             return f"expected less than the cost of {theirs:.4g} a window of the {name} detector, got {mine:.4g}"
     return None
+
+
+def _to_beat(own: Metrics) -> tuple[str, ...]:
+    """Of the worthless detectors those that know nothing of these windows: where all of them are faulty, always
+    alarming is right, and where none is, silence."""
+    if not own["faulty_windows"]:
+        return ()
+    return ("never",) if own["faulty_windows"] == own.get("windows") else WORTHLESS
 
 
 def _no_better(own: Metrics, champion: Metrics) -> str | None:

@@ -17,7 +17,7 @@ from features.schema import FeatureSet
 from training import backtest, recording
 from training.bundle import Bundle
 from training.detectors import linear, novelty, pca
-from training.detectors.base import Detector
+from training.detectors.base import Detector, FitMany
 from training.detectors.chain import FEWEST_ROWS
 from training.detectors.limits import TAIL
 from training.explain import by_channel, shares
@@ -30,7 +30,7 @@ TOLERATED = 0.01
 SUSPICIOUS = 0.5
 """Part of rows that are events from which on a person is warned."""
 Say = Callable[[str], None]
-_FIT_MANY: dict[str, Callable[..., dict[str, Detector]]] = {
+_FIT_MANY: dict[str, FitMany] = {
     "novelty": novelty.fit_many,
     "linear": linear.fit_many,
     "pca": pca.fit_many,
@@ -146,8 +146,12 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     strange = sorted(set(given.machines) - set(ids))
     if strange:
         say(f"{path}: machines that were not learned, judged as all are: {', '.join(map(repr, strange[:5]))}")
-    for name in sorted(set(given.machines)):
-        _judge(judged, plant, values, given.machines == name, _bundle(plant, folder, ids.get(name)))
+    registry = Registry(folder / "registry")
+    learned = registry.champions()
+    own = {name: scope for name, machine_id in ids.items() if (scope := f"{CLASS}/{machine_id}") in learned}
+    scopes = np.array([own.get(name, CLASS) for name in given.machines], object)
+    for scope in sorted(set(scopes)):
+        _judge(judged, plant, values, scopes == scope, _bundle(plant, registry, scope))
     judged.write(given, columns, out)
     if judged.event.mean() > SUSPICIOUS:
         say(
@@ -191,13 +195,12 @@ def _judge(judged: _Judged, plant: Plant, values: Array, mine: NDArray[np.bool_]
         judged.parts[events] = shares(by_channel(feature_set, inputs, bundle.explainer()(values[events]))[1])
 
 
-def _bundle(plant: Plant, folder: Path, machine_id: str | None) -> Bundle:
-    """The machine's own, or else that of all."""
-    registry = Registry(folder / "registry")
-    for scope in (f"{CLASS}/{machine_id}", CLASS):
-        if found := registry.champion(scope):
-            return registry.get_for(scope, found, FeatureSet.of(plant, CLASS))
-    raise HeadraceError(f"{folder}: expected a bundle of `headrace train --data`, got none")
+def _bundle(plant: Plant, registry: Registry, scope: str) -> Bundle:
+    """The champion of a scope."""
+    found = registry.champion(scope)
+    if found is None:
+        raise HeadraceError(f"{registry.root.parent}: expected a bundle of `headrace train --data`, got none")
+    return registry.get_for(scope, found, FeatureSet.of(plant, CLASS))
 
 
 def _normal(values: Array, given: Recording, rows: NDArray[np.bool_]) -> Array:

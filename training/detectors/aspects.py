@@ -97,9 +97,8 @@ def linear(normal: Normal, overlap: float, tail: float) -> Dense:
 
 def lifted(layer: Dense, number: int, parts: int) -> Dense:
     """The same for an input of so many parts, of which it looks at one."""
-    kernel = np.zeros((parts, *layer.kernel.shape), np.float32)
-    kernel[number] = layer.kernel
-    return Dense(kernel.reshape(-1, layer.kernel.shape[1]), layer.bias)
+    size = len(layer.kernel)
+    return layer.widened(number * size, (parts - 1 - number) * size)
 
 
 def whole(feature_set: FeatureSet, values: Array) -> Bools:

@@ -114,7 +114,7 @@ def _padded(model: Autoencoder, most: int) -> list[Dense]:
     into, encode, out, decode = model.layers
     short = (0, most - len(encode.bias))
     encode = Dense(np.pad(encode.kernel, ((0, 0), short)), np.pad(encode.bias, short))
-    return [into, encode, Dense(np.pad(out.kernel, (short, (0, 0))), out.bias), decode]
+    return [into, encode, out.widened(*short), decode]
 
 
 def _cut(layers: Sequence[Dense], latents: int) -> Autoencoder:

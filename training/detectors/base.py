@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -15,6 +15,8 @@ from training.scaler import Array, Scaler
 from training.scoring import ModeScorer, Scorer
 from training.threshold import Choice
 
+FitMany = Callable[..., dict[str, "Detector"]]
+"""Feature set, matrices (n, features) of normal running by name, seed, and overlap, to a detector for each matrix."""
 Kind = Literal["novelty", "linear", "pca", "classifier", "lifetime"]
 
 
@@ -87,3 +89,14 @@ def columns(feature_set: FeatureSet, inputs: tuple[str, ...]) -> list[int]:
         if name not in feature_set.position:
             raise HeadraceError(f"inputs: expected features of class {feature_set.class_name}, got {name!r}")
     return [feature_set.position[name] for name in inputs]
+
+
+def one_by_one(fit: Callable[[FeatureSet, Array, int, float, str], Detector]) -> FitMany:
+    """`fit_many` of detectors that gain nothing from being fitted together."""
+
+    def fit_many(
+        feature_set: FeatureSet, matrices: Mapping[str, Array], seed: int, overlap: float = 1.0
+    ) -> dict[str, Detector]:
+        return {name: fit(feature_set, values, seed, overlap, name) for name, values in matrices.items()}
+
+    return fit_many

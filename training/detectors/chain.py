@@ -56,7 +56,7 @@ class Normal:
         blocks = [self.blocks(models, used) for models in members]
         moments = [[covariance.moment(block) for block in of] for of in blocks]
         deltas = [covariance.shrinkage(of) for of in moments]
-        held_out = [covariance.held_out_scores(of, delta) for of, delta in zip(blocks, deltas, strict=True)]
+        held_out = [covariance.held_out_scores(*of) for of in zip(blocks, moments, deltas, strict=True)]
         limit = limits.limit(np.mean(held_out, 0), int(used.sum()), overlap, tail)
         whites = [covariance.whitening(np.mean(of, 0), delta) for of, delta in zip(moments, deltas, strict=True)]
         return [

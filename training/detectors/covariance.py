@@ -42,9 +42,9 @@ def whitening(of: Matrix, delta: float) -> Matrix:
     return np.asarray(linalg.solve_triangular(lower, np.eye(q), lower=True).T / np.sqrt(q), np.float64)
 
 
-def held_out_scores(blocks: Sequence[Matrix], delta: float) -> Matrix:
-    """(rows of all blocks,) |e W|², each block whitened by the others."""
-    splits = _left_out([moment(block) for block in blocks])
+def held_out_scores(blocks: Sequence[Matrix], moments: Sequence[Matrix], delta: float) -> Matrix:
+    """(rows of all blocks,) |e W|², each block whitened by the moments of the others."""
+    splits = _left_out(moments)
     scores = [((block @ whitening(rest, delta)) ** 2).sum(1) for block, (_, rest) in zip(blocks, splits, strict=True)]
     return np.concatenate(scores)
 

@@ -21,6 +21,10 @@ class Dense:
     def __call__(self, x: Array) -> Array:
         return x @ self.kernel + self.bias
 
+    def widened(self, before: int, after: int) -> Dense:
+        """The same for an input with so many more columns before and after those that it looks at."""
+        return Dense(np.pad(self.kernel, ((before, after), (0, 0))), self.bias)
+
 
 def glorot(rng: np.random.Generator, inputs: int, outputs: int) -> Dense:
     """A layer before its first step: uniform kernel, zero bias. (Glorot & Bengio 2010.)"""

@@ -6,7 +6,6 @@ variances and limits are those of held-out blocks (`training.detectors.chain`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,33 +15,13 @@ from features.schema import FeatureSet
 from training import networks
 from training.detectors import limits
 from training.detectors.aspects import Aspects
-from training.detectors.base import Detector
+from training.detectors.base import Detector, one_by_one
 from training.detectors.covariance import TINY, Matrix
 from training.detectors.layer import Dense
 from training.scaler import Array
 
 EXPLAINED = 0.9
 """Part of the variance within the plane, as is usual (Jackson 1991 names .85 to .95)."""
-
-
-def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0) -> Detector:
-    """`fit_many` for one matrix (n, features)."""
-    return fit_many(feature_set, {feature_set.class_name: values}, seed, overlap)[feature_set.class_name]
-
-
-def fit_many(
-    feature_set: FeatureSet, matrices: Mapping[str, Array], seed: int, overlap: float = 1.0
-) -> dict[str, Detector]:
-    """One detector per matrix (n, features) of normal running, rows in the order of time.
-
-    Args:
-        seed: nothing is drawn by lot; it is only kept.
-        overlap: windows that share a sample (length / hop): so many neighbouring rows tell the same.
-
-    Raises:
-        HeadraceError: a matrix has too few rows, or nothing in it moves.
-    """
-    return {name: _fit(feature_set, name, values, seed, overlap) for name, values in matrices.items()}
 
 
 @dataclass(frozen=True)
@@ -66,8 +45,18 @@ class Plane:
         return (rows @ self.kernel).astype(np.float32)
 
 
-def _fit(feature_set: FeatureSet, name: str, values: Array, seed: int, overlap: float) -> Detector:
-    normal = Aspects(name, feature_set, values, overlap).mean
+def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0, name: str = "") -> Detector:
+    """Of one matrix (n, features) of normal running, rows in the order of time.
+
+    Args:
+        seed: nothing is drawn by lot; it is only kept.
+        overlap: windows that share a sample (length / hop): so many neighbouring rows tell the same.
+        name: what errors call the matrix, if not by the machine class.
+
+    Raises:
+        HeadraceError: it has too few rows, or nothing in it moves.
+    """
+    normal = Aspects(name or feature_set.class_name, feature_set, values, overlap).mean
     inputs = tuple(f"{channel}__mean" for channel in feature_set.channels)
     k = _components(normal.rows)
     planes = [Plane.of(past, k) for past in normal.pasts]
@@ -76,6 +65,9 @@ def _fit(feature_set: FeatureSet, name: str, values: Array, seed: int, overlap: 
     bias = -normal.rows.mean(0, dtype=np.float64) @ kernel
     model = networks.linear_model([Dense(kernel.astype(np.float32), bias.astype(np.float32))])
     return Detector("pca", feature_set, inputs, normal.scaler, model, limit, seed, calibration=(limits.TAIL, None))
+
+
+fit_many = one_by_one(fit)
 
 
 def _index(errors: Matrix, k: int, overlap: float) -> tuple[Matrix, float]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
 from training import networks, runtime
 from training.detectors import groups
@@ -67,13 +66,11 @@ def untrained(inputs: int, seed: int) -> Regressor:
 def mean_model(members: Sequence[Regressor], unit: float) -> Any:
     """Keras model of `unit` times the members' mean; (n, p) to (n, 1). They run side by side in one wide network."""
     into, between, out = zip(*members, strict=True)
-    first = Dense(np.hstack([layer.kernel for layer in into]), np.hstack([layer.bias for layer in into]))
-    second = Dense(
-        linalg.block_diag(*(layer.kernel for layer in between)), np.hstack([layer.bias for layer in between])
-    )
     part = unit / len(members)
     last = Dense(np.vstack([part * layer.kernel for layer in out]), part * np.sum([layer.bias for layer in out], 0))
-    return networks.dense_model([first, second, last], ("relu", "relu", "linear"))
+    return networks.dense_model(
+        [networks.together(into), networks.side_by_side(between), last], ("relu", "relu", "linear")
+    )
 
 
 def predict(members: Sequence[Regressor], rows: Array) -> Array:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from training.dataset import Dataset
@@ -48,19 +46,10 @@ def episodes(data: Dataset, faults: Sequence[Fault] = ()) -> list[Episode]:
 
 def runs(data: Dataset, marked: Bools) -> Iterator[tuple[Ints, int]]:
     """Rows of each unbroken run of marked windows of a machine, and that machine's last row."""
-    order, machine = by_machine(data)
-    bounds = np.flatnonzero(np.diff(machine[order], prepend=-1, append=-1))
-    for first, last in pairwise(bounds):
-        mine = order[first:last]
+    for mine in data.by_machine.values():
         edges = np.flatnonzero(np.diff(marked[mine].astype(np.int8), prepend=0, append=0))
         for start, stop in edges.reshape(-1, 2):
             yield mine[start:stop], int(mine[-1])
-
-
-def by_machine(data: Dataset) -> tuple[Ints, Ints]:
-    """Rows (n,) by machine and then by time; number of each row's machine (n,), machines by name."""
-    machine: Ints = pd.factorize(data.machine_ids, sort=True)[0]
-    return np.lexsort((data.end_ms, machine)), machine
 
 
 def _mode(machine_id: str, end_ms: Ints, faults: Sequence[Fault]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from features.plant import Cost
 from training.dataset import Dataset
 from training.judge import WEEK_MS, Scored
-from training.reporting.episodes import by_machine, episodes, runs
+from training.reporting.episodes import episodes, runs
 from training.reporting.intervals import Floats, Resampling
 
 RANKED = 300
@@ -45,12 +45,9 @@ def columns(data: Dataset, scored: Scored, cost: Cost) -> Columns:
 
 def machine_weeks(data: Dataset) -> Floats:
     """Each window's part of the time that its machine was watched."""
-    order, machine = by_machine(data)
-    time, number = data.end_ms[order], machine[order]
-    first = np.flatnonzero(np.diff(number, prepend=-1))
-    counts = np.diff(np.append(first, len(number)))
-    span = time[first + counts - 1] - time[first]
-    shared: Floats = (span / counts / WEEK_MS)[machine]
+    shared = np.empty(len(data))
+    for mine in data.by_machine.values():
+        shared[mine] = np.ptp(data.end_ms[mine]) / len(mine) / WEEK_MS
     return shared
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.dataset import Dataset
 from training.judge import Bools, Scored
-from training.reporting.episodes import Episode, by_machine
+from training.reporting.episodes import Episode
 from training.reporting.plots import plain_log
 from training.reporting.scale import TINY, Scale
 from training.reporting.svg import INKS, Plot, canvas
@@ -38,10 +37,7 @@ Ints = NDArray[np.int64]
 
 def timelines(data: Dataset, scored: Scored, faults: Sequence[Episode], *, probability: bool) -> list[Plot]:
     """Of the most telling machines."""
-    order, machine = by_machine(data)
-    bounds = np.flatnonzero(np.diff(machine[order], prepend=-1, append=-1))
-    rows = [order[first:last] for first, last in pairwise(bounds)]
-    faulty = data.faulty
+    rows, faulty = list(data.by_machine.values()), data.faulty
     rows.sort(key=lambda mine: (faulty[mine].any(), float(scored.scores[mine].max())), reverse=True)
     pictures = []
     for i, mine in enumerate(rows[:MOST_MACHINES]):

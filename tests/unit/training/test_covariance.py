@@ -62,7 +62,7 @@ def test_neither_explodes_nor_throws_correlations_away(channels: int) -> None:
     of = blocks(50, channels)
     delta = shrinkage([moment(block) for block in of])
     white = whitening(np.mean([moment(block) for block in of], 0), delta)
-    usual = held_out_scores(of, delta)
+    usual = held_out_scores(of, [moment(block) for block in of], delta)
     broken = correlated(200, channels, 1) + 2 * np.where(np.arange(channels) % 2, 1, -1)
     assert np.quantile(usual, 0.99) < 10
     assert (((broken @ white) ** 2).sum(1) > np.quantile(usual, 0.99)).mean() > 0.95
@@ -72,9 +72,11 @@ def test_an_error_that_is_always_zero_breaks_nothing() -> None:
     of = blocks(25, 3)
     for block in of:
         block[:, 1] = 0
-    assert np.isfinite(held_out_scores(of, shrinkage([moment(block) for block in of]))).all()
+    known = [moment(block) for block in of]
+    assert np.isfinite(held_out_scores(of, known, shrinkage(known))).all()
 
 
 def test_one_error_alone_has_nothing_to_be_correlated_with() -> None:
     of = blocks(10, 1)
-    assert np.isfinite(held_out_scores(of, shrinkage([moment(block) for block in of]))).all()
+    known = [moment(block) for block in of]
+    assert np.isfinite(held_out_scores(of, known, shrinkage(known))).all()

@@ -195,8 +195,7 @@ def test_columns_of_like_names_stay_apart_and_a_comma_too_many_shifts_nothing(tm
 
 def test_days_come_first_where_that_keeps_the_order(tmp_path: Path) -> None:
     time = pd.date_range("2026-01-01", periods=ROWS, freq="3h")
-    files = [written(table().assign(time=time.strftime(f)), tmp_path, "t.csv") for f in ("%d.%m.%Y %H:%M",)]
-    given = recording.read(files[0])
+    given = recording.read(written(table().assign(time=time.strftime("%d.%m.%Y %H:%M")), tmp_path))
     assert given.order.tolist() == list(range(ROWS))
     assert given.notes == ()
     american = recording.read(written(table().assign(time=time.strftime("%m/%d/%Y %H:%M")), tmp_path))
