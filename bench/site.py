@@ -18,8 +18,9 @@ from bench.reference import Answer, Network, Window
 from bench.registry import promote
 from bench.stand import Stand
 from bench.topics import POLL_S
+from contracts.event import AnomalyEvent
 from features.plant import Plant
-from streams.records import AnomalyEvent, FeatureBlock
+from streams.records import FeatureBlock
 from streams.topics import control_topic
 
 LIMIT_S = 180.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import itemgetter
 
-from streams.records import AnomalyEvent
+from contracts.event import AnomalyEvent
 
 GAP_WINDOWS = 5
 """Quiet windows that end a case."""

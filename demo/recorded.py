@@ -13,13 +13,13 @@ from confluent_kafka import Producer
 from numpy.typing import NDArray
 from rich.table import Table
 
+from contracts.event import AnomalyEvent
 from demo.datasets import Dataset, open_dataset
 from demo.narrator import Narrator
 from demo.site import Site, site
 from features.plant import Plant
 from features.schema import FeatureSet
 from streams.reading import committed_records
-from streams.records import AnomalyEvent
 
 
 def run(

@@ -13,6 +13,7 @@ import msgspec
 from rich import box
 from rich.table import Table
 
+from contracts.event import AnomalyEvent
 from demo import pictures
 from demo.cases import Case, Cases, clock, found, leading_channel
 from demo.examples import run_examples
@@ -24,7 +25,6 @@ from simulator.produce import Pace, produce
 from simulator.scenario import Fault, Scenario
 from simulator.simulation import Simulation
 from streams.reading import committed_records, follow
-from streams.records import AnomalyEvent
 from streams.verify import verify
 from training.pipeline import Outcome, Plan
 from training.pipeline import run as train

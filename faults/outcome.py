@@ -11,6 +11,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from numpy.typing import NDArray
 
+from contracts.event import AnomalyEvent
 from faults.site import Site
 from features.naming import table_path
 from features.plant import Plant
@@ -20,7 +21,7 @@ from streams.batch import Partition, RecordBatch
 from streams.decode import Decoder
 from streams.partition import PartitionState
 from streams.reading import committed_records
-from streams.records import AnomalyEvent, FeatureBlock
+from streams.records import FeatureBlock
 from streams.restoring import read_snapshots
 from streams.snapshots import assemble, restore, snapshot
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from bench.job import MACHINES, START_MS, WINDOW_MS, machine_id
 from bench.plant import CLASS
+from contracts.event import AnomalyEvent
 from faults.periodic import Floats, Ints, Right
 from faults.site import Site
 from features.naming import table_path
 from features.schema import FeatureSet
 from features.store import Store
 from streams.reading import committed_records
-from streams.records import AnomalyEvent, FeatureBlock
+from streams.records import FeatureBlock
 
 Differences = dict[str, int]
 """Kind → how many; empty: all is right."""

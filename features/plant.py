@@ -115,6 +115,32 @@ class Window(_Part, frozen=True):
         return round(self.grace_s * 1000)
 
 
+class Alarm(_Part, frozen=True):
+    """When scores become an alert of a machine, and when it is over."""
+
+    needed: Count = 1
+    """Of the last `of` windows so many must be above the threshold."""
+    of: Annotated[int, Meta(ge=1, le=1000)] = 1
+    release: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """Hysteresis: while in alarm, windows count that are above this part of the threshold."""
+    recovery: bool = False
+    """The alarm also ends when the score has fallen far below its peak, though not to normal: see docs/alerts.md."""
+    on_delay_s: NotNegative = 0.0
+    """Event time for which the alarm must last before the alert is raised."""
+    off_delay_s: NotNegative = 600.0
+    """Event time for which it must be over before the alert is cleared."""
+    reopen_s: NotNegative = 3600.0
+    """An alarm within this event time after its alert was cleared is the same alert again, and not a new one."""
+    update_s: Positive = 1800.0
+    """Event time after which an active alert is told again although nothing about it changed."""
+    medium: Positive = 3.0
+    """Severity is medium from this many times the threshold on (smoothed over five windows) …"""
+    high: Positive = 10.0
+    """… and high from this many."""
+    blind_s: NotNegative = 900.0
+    """Event time for which a channel must be without usable samples before that is an alert of its own."""
+
+
 class MachineClass(_Part, frozen=True):
     """Machines built alike: the same channels, windows and features."""
 
@@ -124,6 +150,7 @@ class MachineClass(_Part, frozen=True):
     cross: dict[Name, Cross] = {}
     bad_channel: Literal["missing", "drop_record"] = "missing"
     """What an unusable sample does: the channel is missing, or the whole record becomes a dead letter."""
+    alarm: Alarm = Alarm()
 
 
 class Place(_Part, frozen=True):
@@ -173,6 +200,16 @@ class Topics(_Part, frozen=True):
     events: TopicName = "headrace.events"
     dead_letters: TopicName = "headrace.dead-letters"
     snapshots: TopicName = "headrace.snapshots"
+    alerts: TopicName = "headrace.alerts"
+    commands: TopicName = "headrace.commands"
+    feedback: TopicName = "headrace.feedback"
+    work_orders: TopicName = "headrace.work-orders"
+    parts_demand: TopicName = "headrace.parts-demand"
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The name of each topic that is Headrace's own, by what it is for."""
+        return {part.name: getattr(self, part.name) for part in msgspec.structs.fields(self) if part.type is TopicName}
 
 
 class Cost(_Part, frozen=True):
@@ -202,6 +239,8 @@ class Plant(_Part, frozen=True):
     topics: Topics
     costs: dict[Name, Cost] = {}
     limits: Limits = Limits()
+    catalogue: str | None = None
+    """File of failure modes (see docs/alerts.md), relative to this one; None: alerts come without diagnosis."""
 
     @classmethod
     def load(cls, path: str | Path) -> Plant:
@@ -279,7 +318,7 @@ def _topic_problems(plant: Plant) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     topics = plant.topics
     own = {f"telemetry[{i}].name": topic.name for i, topic in enumerate(topics.telemetry)}
-    own |= {name: getattr(topics, name) for name in ("features", "events", "dead_letters", "snapshots")}
+    own |= topics.own
     for i, (place, name) in enumerate(own.items()):
         if name in list(own.values())[:i]:
             found.append((f"$.topics.{place}", f"expected a topic of its own, got {name!r} again"))
@@ -310,7 +349,21 @@ def _class_problems(path: str, machine_class: MachineClass) -> list[tuple[str, s
         for channel_name in cross.of:
             if channel_name not in machine_class.channels:
                 found.append((f"{path}.cross.{name}.of", f"expected a channel of the class, got {channel_name!r}"))
+    found += [(f"{path}.alarm{at}", problem) for at, problem in _alarm_problems(machine_class.alarm)]
     return found + [(f"{path}.window", problem) for problem in _window_problems(machine_class)]
+
+
+def _alarm_problems(alarm: Alarm) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if alarm.needed > alarm.of:
+        found.append((".needed", f"expected at most {alarm.of}, as `of` says, got {alarm.needed}"))
+    if alarm.recovery and (alarm.of, alarm.release) != (1, 1.0):
+        found.append(
+            (".recovery", "expected it without x-of-y and hysteresis, which it brings in its own way, got both")
+        )
+    if alarm.high <= alarm.medium:
+        found.append((".high", f"expected more than {alarm.medium}, as `medium` says, got {alarm.high}"))
+    return found
 
 
 def _channel_problems(channel: Channel) -> list[tuple[str, str]]:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.event import AnomalyEvent
+from contracts.identity import event_id
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.samples import Ints, Rows
 from features.schema import FeatureSet
 from streams.batch import Output, Windows
-from streams.records import AnomalyEvent, event_id
 from training.bundle import Bundle
 from training.explain import Explainer, attributions
 from training.registry import Promotion, Registry, Stamp

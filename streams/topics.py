@@ -20,6 +20,18 @@ record that cannot be rejected would come again for ever."""
 
 _LARGE = {"max.message.bytes": str(LARGEST_RECORD)}
 _STATE = {"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.3"}
+_LASTING = {"cleanup.policy": "compact,delete", "retention.ms": str(400 * 24 * 3600 * 1000)}
+"""The newest record of each key, but not for ever: what is still open is told again long before."""
+_SETTINGS: dict[str, dict[str, str]] = {
+    "features": _LARGE,
+    "dead_letters": _LARGE,
+    "snapshots": _STATE,
+    "alerts": _LASTING,
+    "work_orders": _LASTING,
+    "parts_demand": _LASTING,
+    "feedback": {"retention.ms": "-1"},
+}
+"""By what a topic is for; others are as the broker makes them."""
 _CONTROL = "control"
 
 
@@ -37,7 +49,7 @@ def ensure_topics(plant: Plant, bootstrap: str) -> None:
     """
     topics, count = plant.topics, plant.topics.partitions
     wanted = {topic.name: dict[str, str]() for topic in topics.telemetry}
-    wanted |= {topics.features: _LARGE, topics.events: {}, topics.dead_letters: _LARGE, topics.snapshots: _STATE}
+    wanted |= {name: _SETTINGS.get(use, {}) for use, name in topics.own.items()}
     new = [NewTopic(name, num_partitions=count, config=config) for name, config in wanted.items()]
     new.append(NewTopic(control_topic(plant), num_partitions=1))
     try:

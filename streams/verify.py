@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from contracts.event import AnomalyEvent
 from features.errors import HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
 from features.store import Store
 from streams.reading import committed_records
-from streams.records import AnomalyEvent
 from training.explain import attributions
 from training.registry import Registry
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from streams.records import EVENT_FORMAT, AnomalyEvent
+from contracts.event import FORMAT as EVENT_FORMAT
+from contracts.event import AnomalyEvent
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "consuming.md").read_text(encoding="utf-8")
 

@@ -15,13 +15,13 @@ import pytest
 import redis
 from click.testing import CliRunner
 
+from contracts.event import AnomalyEvent
 from features.store import Store
 from simulator.demo import demo_plant
 from simulator.produce import produce
 from simulator.scenario import HEALTHY, Fault, Scenario
 from simulator.simulation import Simulation
 from streams.reading import committed_records
-from streams.records import AnomalyEvent
 from tests.support import T0, Site, topics_of
 from training.commands import train
 from training.registry import Registry

@@ -14,7 +14,8 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from streams.records import AnomalyEvent, event_id
+from contracts.event import AnomalyEvent
+from contracts.identity import event_id
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MINUTE = 60_000

@@ -14,13 +14,13 @@ import redis
 from click.testing import CliRunner, Result
 from deltalake import DeltaTable, write_deltalake
 
+from contracts.event import AnomalyEvent
 from features.errors import BundleError, HeadraceError
 from features.naming import table_path
 from features.schema import FeatureSet
 from features.store import Store
 from streams.commands import verify
 from streams.reading import committed_records
-from streams.records import AnomalyEvent
 from tests.support import Site, plant_named, telemetry
 from training.bundle import bundle_from_dense
 from training.registry import Registry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from contracts.event import AnomalyEvent
 from demo.cases import CONFIRM_WINDOWS, Cases, leading_channel
-from streams.records import AnomalyEvent
 
 EVENT = AnomalyEvent(
     event_id="e",

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.event import AnomalyEvent
+from contracts.identity import event_id
 from features.errors import FormatError, HeadraceError
-from streams.records import AnomalyEvent, FeatureBlock, event_id
+from streams.records import FeatureBlock
 
 TIMES = ("window_start_ms", "window_end_ms", "created_ms", "first_offset", "last_offset")
 

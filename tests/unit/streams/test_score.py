@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.event import AnomalyEvent
+from contracts.identity import event_id
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.samples import Rows
 from features.schema import FeatureSet
 from streams.batch import Partition, Windows
-from streams.records import AnomalyEvent, event_id
 from streams.score import Scoring
 from training.bundle import bundle_from_dense
 from training.registry import Registry

@@ -1,0 +1,1 @@
+"""Reference services that act on alerts: maintenance, supply chain, notifications."""
