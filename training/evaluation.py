@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.plant import Alarm
 from features.schema import FeatureSet
+from training.alarm import alarms
 from training.detectors import linear, novelty, pca
 from training.detectors.base import Detector
 from training.explain import by_channel, shares
-from training.persistence import Persistence
 from training.protocols import nab, skab
-from training.recovery import alarms
 from training.scaler import Array
 
 T = TypeVar("T", bound=np.generic)
-Alarms = Callable[[Array, float], NDArray[np.bool_]]
-"""Scores of one machine in the order of time, and θ, to alarms."""
-
 FLOORS = {"plain": {"f1": 0.80, "far+mar": 43}, "recovery": {"f1": 0.84, "far": 15, "mar": 21, "nab": 32}}
 GOALS = {"plain": {"f1": 0.84, "far": 15, "mar": 19}, "recovery": {"f1": 0.88, "far": 8, "mar": 14, "nab": 40}}
 ROOT_FLOOR, ROOT_GOAL = 22, 26
-PLAIN: Alarms = Persistence().alarms
-RECOVERY: Alarms = partial(alarms, recovery=True)
-PERSISTENCE: dict[str, Alarms] = {
-    "3 of 5": Persistence(3, 5).alarms,
-    "8 of 15": Persistence(8, 15).alarms,
-    "hysteresis .5": Persistence(release=0.5).alarms,
-    "3 of 5, hysteresis .5": Persistence(3, 5, 0.5).alarms,
+PLAIN, RECOVERY = Alarm(), Alarm(recovery=True)
+PERSISTENCE = {
+    "3 of 5": Alarm(needed=3, of=5),
+    "8 of 15": Alarm(needed=8, of=15),
+    "hysteresis .5": Alarm(release=0.5),
+    "3 of 5, hysteresis .5": Alarm(needed=3, of=5, release=0.5),
 }
 """Options whose effect is shown."""
 
@@ -104,8 +99,8 @@ def evaluate_skab(folder: Path, seeds: Sequence[int], progress: Callable[[str], 
         judged = judge(runs, seed)
         plain.append(figures(judged, PLAIN))
         recovery.append(figures(judged, RECOVERY))
-        for name, way in PERSISTENCE.items():
-            persistence[name].append(figures(judged, way))
+        for name, options in PERSISTENCE.items():
+            persistence[name].append(figures(judged, options))
         roots.append(sum(one.first in skab.CAUSES.get(one.run.machine_id, ()) for one in judged))
     progress("SKAB: the linear detector, and PCA")
     yardsticks = []
@@ -132,9 +127,9 @@ def judge(
     ]
 
 
-def figures(judged: Sequence[Judged], way: Alarms) -> Figures:
+def figures(judged: Sequence[Judged], options: Alarm) -> Figures:
     """Counted over all runs."""
-    found = {one.run.machine_id: way(one.scores, one.theta) for one in judged}
+    found = {one.run.machine_id: alarms(one.scores, one.theta, options) for one in judged}
     counted = {one.run.machine_id: skab.counts(_tested(one.run.anomaly), found[one.run.machine_id]) for one in judged}
     total = skab.total(counted)
     points = [
