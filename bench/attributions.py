@@ -79,11 +79,11 @@ def _cost(plant: Plant, folder: Path, bundle: Bundle, values: Array, rate: float
     with patch.object(Bundle, "explainer", lambda bundle: _Nothing(len(bundle.card.inputs))):
         without.refresh()
     windows = [_windows(values)]
-    events = len(with_why.events(windows, "events"))
+    events = len(with_why.events(with_why.judge(windows), "events"))
     dear, cheap = [], []
     for _ in range(REPEATS):
-        dear.append(_cpu_s(lambda: with_why.events(windows, "events")))
-        cheap.append(_cpu_s(lambda: without.events(windows, "events")))
+        dear.append(_cpu_s(lambda: with_why.events(with_why.judge(windows), "events")))
+        cheap.append(_cpu_s(lambda: without.events(without.judge(windows), "events")))
     plain_s = statistics.median(cheap)
     more_s = statistics.median(dear) - plain_s
     channels = len(plant.classes[CLASS].channels)

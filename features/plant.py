@@ -201,6 +201,7 @@ class Topics(_Part, frozen=True):
     dead_letters: TopicName = "headrace.dead-letters"
     snapshots: TopicName = "headrace.snapshots"
     alerts: TopicName = "headrace.alerts"
+    alert_state: TopicName = "headrace.alert-state"
     commands: TopicName = "headrace.commands"
     feedback: TopicName = "headrace.feedback"
     work_orders: TopicName = "headrace.work-orders"

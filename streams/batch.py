@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from features.samples import Ints, Rows
+
+if TYPE_CHECKING:
+    from streams.score import Judged  # which needs what is here
 
 
 class Output(NamedTuple):
@@ -64,7 +67,10 @@ class Fetch:
     batches: list[RecordBatch] = field(default_factory=list)
     caught_up: bool = True
     """Nothing more was waiting when this was fetched."""
+    commands: list[RecordBatch] = field(default_factory=list)
     windows: list[Windows] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    """Those of the windows that a champion scored."""
     outputs: list[Output] = field(default_factory=list)
     offsets: dict[Partition, int] = field(default_factory=dict)
     """Next offset to read, of each partition whose records are all in here."""

@@ -33,6 +33,10 @@ class Reason(StrEnum):
     """Machine and time had been seen, and the record brought nothing new."""
     UNSTORABLE = "unstorable"
     """The feature store cannot hold it."""
+    BAD_COMMAND = "bad_command"
+    """A command that cannot be read, or was said in the future."""
+    UNKNOWN_ALERT = "unknown_alert"
+    """A command about an alert that the machine has not had lately, or that is over."""
 
 
 class Rejected(NamedTuple):

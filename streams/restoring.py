@@ -1,15 +1,15 @@
-"""Reading snapshots back: the newest committed blocks of some partitions."""
+"""Reading back what is remembered: the newest committed blocks of snapshots, and the state of alerts."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from features.errors import ServiceError
+from features.errors import ServiceError, StateError
 from streams.batch import Partition
 from streams.snapshots import Block
 
@@ -21,6 +21,7 @@ LONGEST_WAIT_S = 60.0
 it (10 s)."""
 Blocks = dict[int, Block]
 """Newest blocks of a partition's snapshots, by their number."""
+AlertStates = dict[int, dict[str, bytes]]
 
 
 def read_snapshots(
@@ -34,14 +35,48 @@ def read_snapshots(
         ServiceError: nothing came for long, or `stopping` says that it is no longer worth waiting.
         KafkaException: the broker failed.
     """
-    numbers = sorted({partition.number for partition in partitions})
     blocks: dict[Partition, Blocks] = {partition: {} for partition in partitions}
+    numbers = sorted({partition.number for partition in partitions})
+    _read(bootstrap, topic, numbers, lambda record: _keep(record, blocks), stopping)
+    return blocks
+
+
+def read_alert_states(
+    bootstrap: str, topic: str, numbers: Sequence[int], stopping: Callable[[], bool] = lambda: False
+) -> AlertStates:
+    """What is remembered of each machine's alerts, by partition number and machine, likewise.
+
+    Raises:
+        ServiceError, KafkaException: as `read_snapshots`.
+        StateError: the log is damaged in the middle; what people were told cannot be known again from elsewhere.
+    """
+    found: AlertStates = {number: {} for number in numbers}
+
+    def keep(record: Any) -> None:
+        machine_id, value = record.key().decode(), record.value()
+        if value is None:
+            found[record.partition()].pop(machine_id, None)
+        else:
+            found[record.partition()][machine_id] = value
+
+    if given_up := _read(bootstrap, topic, sorted(numbers), keep, stopping):
+        raise StateError(
+            f"{topic}{sorted(given_up)}: expected it as it was written, got batches that cannot be read; delete the "
+            "topic to begin without open alerts: what goes on in the machines is found again, under the same ids"
+        )
+    return found
+
+
+def _read(
+    bootstrap: str, topic: str, numbers: Sequence[int], keep: Callable[[Any], None], stopping: Callable[[], bool]
+) -> set[int]:
+    """Hand over all that is committed in some partitions; returns those that are damaged in the middle."""
     reader = _reader(bootstrap)
+    given_up: set[int] = set()
     try:
         ends = _ends(bootstrap, topic, numbers)
         waiting = {number: end for number, (begin, end) in ends.items() if end > begin}
         reader.assign([TopicPartition(topic, number, ends[number][0]) for number in waiting])
-        given_up: set[int] = set()
         came_s = time.monotonic()
         while waiting:
             if stopping() or time.monotonic() - came_s > LONGEST_WAIT_S:
@@ -51,7 +86,7 @@ def read_snapshots(
             for record in reader.consume(1000, 0.2):
                 came_s = time.monotonic()
                 if not record.error():
-                    _keep(record, blocks)
+                    keep(record)
                 elif record.partition() not in given_up:
                     _give_up(reader, record)
                     given_up.add(record.partition())
@@ -60,7 +95,7 @@ def read_snapshots(
             waiting = {tp.partition: waiting[tp.partition] for tp in at if tp.offset < waiting[tp.partition]}
     finally:
         reader.close()
-    return blocks
+    return given_up
 
 
 def _give_up(reader: Consumer, record: Any) -> None:
@@ -104,7 +139,7 @@ def _reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
     )
 
 
-def _ends(bootstrap: str, topic: str, numbers: list[int]) -> dict[int, tuple[int, int]]:
+def _ends(bootstrap: str, topic: str, numbers: Sequence[int]) -> dict[int, tuple[int, int]]:
     """First offset and the end of the log, open transactions included."""
     reader = _reader(bootstrap, "read_uncommitted")
     try:

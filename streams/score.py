@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from contracts.event import AnomalyEvent
 from contracts.identity import event_id
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
-from features.samples import Ints, Rows
+from features.samples import Ints
 from features.schema import FeatureSet
 from streams.batch import Output, Windows
 from training.bundle import Bundle
@@ -36,19 +37,16 @@ class Ready(NamedTuple):
 class Judged(NamedTuple):
     """Scores of some windows and what gave them."""
 
+    windows: Windows
     by: Ready
     which: Ints
     """(k,) rows that this bundle scored."""
     score: NDArray[np.float32]
     """(k,)"""
-
-
-class Finding(NamedTuple):
-    """A window above the threshold."""
-
-    row: int
-    score: float
-    attributions: dict[str, float]
+    over: Ints
+    """(e,) which of the k are events."""
+    contributions: NDArray[np.float32]
+    """(e, inputs) what each input adds to their scores."""
 
 
 class Scoring:
@@ -132,53 +130,49 @@ class Scoring:
             log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
         return key in self._ready
 
-    def events(self, windows: list[Windows], topic: str) -> list[Output]:
-        """The anomaly events of some windows, in their order. Windows of classes without a champion have none."""
-        outputs: list[Output] = []
-        if self._champions:
-            for part in windows:
-                for judged in self._judge(part.class_name, part.rows):
-                    outputs += self._events(part, judged, topic)
-        return outputs
+    def judge(self, windows: list[Windows]) -> list[Judged]:
+        """Scores of all windows that a champion serves; of those above the threshold also what raises them."""
+        return [judged for part in windows for judged in self._judge(part)] if self._champions else []
 
-    def _judge(self, class_name: str, rows: Rows) -> list[Judged]:
+    def events(self, judged: Iterable[Judged], topic: str) -> list[Output]:
+        """The anomaly events among judged windows, in their order."""
+        return [event for part in judged for event in self._events(part, topic)]
+
+    def _judge(self, part: Windows) -> list[Judged]:
         """Score all rows, one call per bundle: a machine's own, or its class's, as promoted at the window's end."""
+        class_name, _, rows = part
         own = {s for s in self._champions if s.startswith(class_name + "/")}
         if not own:
-            return self._by_time(class_name, rows, np.arange(len(rows.machine)))
+            return self._by_time(class_name, part, np.arange(len(rows.machine)))
         judged, rest = [], np.ones(len(rows.machine), bool)
         for index in np.unique(rows.machine).tolist():
             scope = f"{class_name}/{self._ids[index]}"
             if scope in own:
                 mine = (rows.machine == index) & (rows.end_ms >= self._champions[scope][0].effective_at_ms)
                 rest &= ~mine
-                judged += self._by_time(scope, rows, np.flatnonzero(mine))
-        return judged + self._by_time(class_name, rows, np.flatnonzero(rest))
+                judged += self._by_time(scope, part, np.flatnonzero(mine))
+        return judged + self._by_time(class_name, part, np.flatnonzero(rest))
 
-    def _by_time(self, scope: str, rows: Rows, which: Ints) -> list[Judged]:
+    def _by_time(self, scope: str, part: Windows, which: Ints) -> list[Judged]:
         history = self._champions.get(scope, [])
         if not history or not len(which):
             return []
         since = np.array([promotion.effective_at_ms for promotion in history])
-        term = np.searchsorted(since, rows.end_ms[which], "right") - 1
-        judged = []
-        for i in np.unique(term[term >= 0]).tolist():
-            ready = self._ready[scope, history[i].bundle_hash]
-            mine = which[term == i]
-            judged.append(Judged(ready, mine, ready.score(rows.values[mine])))
-        return judged
+        term = np.searchsorted(since, part.rows.end_ms[which], "right") - 1
+        terms = np.unique(term[term >= 0]).tolist()
+        return [_scored(part, self._ready[scope, history[i].bundle_hash], which[term == i]) for i in terms]
 
-    def _events(self, part: Windows, judged: Judged, topic: str) -> list[Output]:
-        """Of the windows above the threshold, which alone are explained."""
-        card, feature_set = judged.by.bundle.card, self._feature_sets[part.class_name]
-        over = judged.score > card.threshold
-        which, scores = judged.which[over], judged.score[over]
-        parts = attributions(feature_set, card.inputs, judged.by.explain(part.rows.values[which]))
-        found = map(Finding, which.tolist(), scores.tolist(), parts)
-        return [self._event(part, judged.by.bundle, finding, topic) for finding in found]
+    def _events(self, judged: Judged, topic: str) -> Iterator[Output]:
+        bundle = judged.by.bundle
+        feature_set = self._feature_sets[judged.windows.class_name]
+        parts = attributions(feature_set, bundle.card.inputs, judged.contributions)
+        rows, scores = judged.which[judged.over].tolist(), judged.score[judged.over].tolist()
+        for row, score, raised_by in zip(rows, scores, parts, strict=True):
+            yield self._event(judged, row, score, raised_by, topic)
 
-    def _event(self, part: Windows, bundle: Bundle, finding: Finding, topic: str) -> Output:
-        rows, feature_set, i = part.rows, self._feature_sets[part.class_name], finding.row
+    def _event(self, judged: Judged, i: int, score: float, raised_by: dict[str, float], topic: str) -> Output:
+        part, bundle = judged.windows, judged.by.bundle
+        rows, feature_set = part.rows, self._feature_sets[part.class_name]
         machine_id, values = self._ids[int(rows.machine[i])], rows.values[i]
         event = AnomalyEvent(
             event_id=event_id(machine_id, RULE, int(rows.end_ms[i])),
@@ -186,10 +180,10 @@ class Scoring:
             machine_class=part.class_name,
             window_start_ms=int(rows.start_ms[i]),
             window_end_ms=int(rows.end_ms[i]),
-            score=finding.score,
+            score=score,
             threshold=bundle.card.threshold,
             channels_seen=[c for c in feature_set.channels if values[feature_set.position[f"{c}__count"]] > 0],
-            attributions=finding.attributions,
+            attributions=raised_by,
             features=[None if np.isnan(value) else value for value in values.tolist()],
             feature_set=feature_set.version,
             bundle=bundle.hash,
@@ -199,3 +193,11 @@ class Scoring:
             last_offset=int(rows.last_offset[i]),
         )
         return Output(topic, part.partition.number, machine_id.encode(), event.encode())
+
+
+def _scored(part: Windows, by: Ready, which: Ints) -> Judged:
+    """Windows above the threshold alone are explained."""
+    values = part.rows.values[which]
+    score = by.score(values)
+    over = np.flatnonzero(score > by.bundle.card.threshold)
+    return Judged(part, by, which, score, over, by.explain(values[over]))

@@ -22,7 +22,7 @@ from streams.partition import PartitionState
 from streams.passing import passes
 from streams.patience import Seldom
 from streams.record_batches import committed_offsets, record_batches
-from streams.restoring import Blocks, read_snapshots
+from streams.restoring import AlertStates, Blocks, read_alert_states, read_snapshots
 from streams.resuming import Input, resume
 from streams.settings import Settings
 
@@ -54,15 +54,19 @@ class Source:
         """
         self._plant, self._settings, self._drain, self._stopping = plant, settings, drain, stopping
         self._decoders = {topic.name: Decoder(plant, topic) for topic in plant.topics.telemetry}
+        self._commands = plant.topics.commands
         self.states: dict[Partition, PartitionState] = {}
+        self.alert_states: AlertStates = {}
+        """As they were when this epoch began."""
         self.epoch = 0
         """Raised whenever ownership or state starts anew."""
         self._recover = False
         self._in_vain = 0
         """Tries to rebuild the state since it last succeeded."""
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
+        topics = [*self._decoders, self._commands]
         self._member = Member(
-            settings, plant.name, list(self._decoders), callbacks=callbacks, reading=READING, client_log=client_log
+            settings, plant.name, topics, callbacks=callbacks, reading=READING, client_log=client_log
         )
 
     @property
@@ -93,8 +97,10 @@ class Source:
         if self._recover or epoch != self.epoch:  # what these records are to be added to is not certain
             self._recover = self._recover or bool(records)
             return Fetch(self.epoch)
-        batches = record_batches(records, one_topic=len(self._decoders) == 1)
-        return Fetch(epoch, list(batches), caught_up=len(records) < most)
+        fetch = Fetch(epoch, caught_up=len(records) < most)
+        for batch in record_batches(records, one_topic=len(set(map(Message.topic, records))) == 1):
+            (fetch.commands if batch.partition.topic == self._commands else fetch.batches).append(batch)
+        return fetch
 
     def _heed(self, errors: list[KafkaError]) -> None:
         """Errors that came in the place of records; most pass by themselves."""
@@ -164,15 +170,29 @@ class Source:
     def _begin(self, assigned: list[TopicPartition]) -> None:
         """Rebuild the state of all these partitions and read on from there."""
         self._forget()
-        partitions = [Partition(tp.topic, tp.partition) for tp in assigned]
-        if not partitions:
+        every = [Partition(tp.topic, tp.partition) for tp in assigned]
+        if not every:
             return
+        partitions = [partition for partition in every if partition.topic != self._commands]
+        bootstrap, topics = self._settings.bootstrap, self._plant.topics
         # snapshots first: while another worker holds the partitions, what is committed can then only be newer
-        blocks = read_snapshots(self._settings.bootstrap, self._plant.topics.snapshots, partitions, self._stopping)
-        committed = committed_offsets(self._consumer, partitions, ANSWER_S)
+        blocks = read_snapshots(bootstrap, topics.snapshots, partitions, self._stopping)
+        committed = committed_offsets(self._consumer, every, ANSWER_S)
         states = {p: self._state(p, committed[p], blocks[p]) for p in partitions}
+        numbers = sorted({partition.number for partition in every})
+        self.alert_states = read_alert_states(bootstrap, topics.alert_state, numbers, self._stopping)
         self.states = states
-        self._member.read_from([TopicPartition(p.topic, p.number, state.offset) for p, state in states.items()])
+        begin = {p: states[p].offset if p in states else self._next_command(p, committed[p]) for p in every}
+        self._member.read_from([TopicPartition(p.topic, p.number, offset) for p, offset in begin.items()])
+
+    def _next_command(self, partition: Partition, committed: int) -> int:
+        """Commands are few and soon old: what is gone of them is said, and stops nothing."""
+        low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=ANSWER_S)
+        if low <= committed <= high:
+            return committed
+        if committed >= 0:
+            log.error("%s: expected the commands from offset %d on, got %d to %d", partition, committed, low, high)
+        return int(low)
 
     def _state(self, partition: Partition, committed: int, blocks: Blocks) -> PartitionState:
         low, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=ANSWER_S)

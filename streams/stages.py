@@ -9,6 +9,7 @@ from collections import Counter
 from confluent_kafka import KafkaException
 
 from features.plant import Plant
+from streams.alerting import Alerting
 from streams.batch import Fetch, Output, Partition
 from streams.feature_blocks import FeatureBlocks
 from streams.memory import spare_collector
@@ -81,7 +82,33 @@ class Scores:
         """Fill in the events. A promotion made before a record was sent is known when its windows are scored."""
         if self._scoring.refresh():
             spare_collector()
-        fetch.outputs += self._scoring.events(fetch.windows, self._topic)
+        fetch.judged = self._scoring.judge(fetch.windows)
+        fetch.outputs += self._scoring.events(fetch.judged, self._topic)
+        return fetch
+
+
+class Alerts:
+    """Judged windows and commands to alerts."""
+
+    def __init__(self, source: Source, alerting: Alerting) -> None:
+        self._source, self._alerting = source, alerting
+        self._epoch = -1
+
+    def run(self, fetch: Fetch) -> Fetch:
+        """Fill in alerts, what is remembered of them, feedback, and the offsets of commands.
+
+        Windows come before commands: who speaks of an alert has seen it.
+        """
+        if fetch.epoch != self._source.epoch:
+            return fetch
+        if fetch.epoch != self._epoch:
+            self._alerting.load(self._source.alert_states)
+            self._epoch = fetch.epoch
+        fetch.outputs += self._alerting.take(fetch.judged)
+        for batch in fetch.commands:
+            fetch.outputs += self._alerting.obey(batch)
+            fetch.offsets[batch.partition] = int(batch.offset[-1]) + 1
+        fetch.outputs += self._alerting.changes()
         return fetch
 
 

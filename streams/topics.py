@@ -26,6 +26,7 @@ _SETTINGS: dict[str, dict[str, str]] = {
     "features": _LARGE,
     "dead_letters": _LARGE,
     "snapshots": _STATE,
+    "alert_state": _STATE,
     "alerts": _LASTING,
     "work_orders": _LASTING,
     "parts_demand": _LASTING,

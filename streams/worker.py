@@ -1,6 +1,6 @@
 """The worker: one Faust app whose agents are the stages, joined by channels; wiring only.
 
-source ─► features ─► scores ─► commit
+source ─► features ─► scores ─► alerts ─► commit
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from typing import Any, TypeVar
 import faust
 from confluent_kafka import KafkaException
 
+from alerts.adviser import Adviser
 from features.errors import ServiceError
 from features.plant import Plant
+from streams.alerting import Alerting
 from streams.batch import Fetch
 from streams.memory import keep_pages, spare_collector
 from streams.passing import no_answer
 from streams.score import Scoring
 from streams.settings import Settings
 from streams.source import Source
-from streams.stages import Commits, Features, Scores
+from streams.stages import Alerts, Commits, Features, Scores
 from streams.topics import control_topic, ensure_topics
 from streams.transaction import Transaction
 from training import runtime
@@ -61,6 +63,7 @@ class Worker:
         self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}", self._stop.is_set)
         self.features = Features(plant, settings, self.source)
         self.scores = Scores(plant, Scoring(plant, settings.registry))
+        self.alerts = Alerts(self.source, Alerting(plant, Adviser.of(plant, settings.plant)))
         self.commits = Commits(settings, self.source, self.transaction)
         self.app = self._app()
         self._failure: BaseException | None = None
@@ -80,11 +83,13 @@ class Worker:
         self._fetched = app.channel(maxsize=1)
         self._windowed = app.channel(maxsize=1)
         self._scored = app.channel(maxsize=1)
+        self._alerted = app.channel(maxsize=1)
         app.agent(self._fetched, name="features")(self._stage(self._compute(self.features.run), self._windowed))
-        app.agent(self._windowed, name="scores")(
-            self._stage(self._compute(self.scores.run, ends_turn=True), self._scored)
+        app.agent(self._windowed, name="scores")(self._stage(self._compute(self.scores.run), self._scored))
+        app.agent(self._scored, name="alerts")(
+            self._stage(self._compute(self.alerts.run, ends_turn=True), self._alerted)
         )
-        app.agent(self._scored, name="commit")(self._stage(partial(self._in, self._committing, self.commits.run), None))
+        app.agent(self._alerted, name="commit")(self._stage(partial(self._in, self._committing, self.commits.run), None))
         app.agent(app.topic(control_topic(self._plant), value_serializer="raw"), name="control")(_ignore)
         return app
 
@@ -178,7 +183,7 @@ class Worker:
             if time.monotonic() - told_s >= LAG_EVERY_S:
                 told_s = time.monotonic()
                 await self._in(self._working, self._tell_lag)
-            if fetch.batches or self.commits.busy or self.features.due():
+            if fetch.batches or fetch.commands or self.commits.busy or self.features.due():
                 await self._fetched.put(fetch)
             else:
                 self._turn.release()

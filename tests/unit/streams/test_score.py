@@ -82,7 +82,7 @@ def scoring(registry, described=None):
 
 
 def told(scoring, *parts):
-    return [AnomalyEvent.decode(output.value) for output in scoring.events(list(parts), "events")]
+    return [AnomalyEvent.decode(output.value) for output in scoring.events(scoring.judge(list(parts)), "events")]
 
 
 def test_without_a_champion_there_is_no_event(registry):
@@ -94,7 +94,8 @@ def test_without_a_champion_there_is_no_event(registry):
 def test_an_event_says_what_was_found_and_by_whom(registry, bundles):
     registry.promote("pump", bundles["low"].hash)
     part = windows([0, 1], [HOUR, HOUR], [-1, 7])
-    (output,) = scoring(registry).events([part], "events")
+    scorer = scoring(registry)
+    (output,) = scorer.events(scorer.judge([part]), "events")
     event = AnomalyEvent.decode(output.value)
     assert (output.topic, output.partition, output.key) == ("events", 3, b"p-1")
     assert event == AnomalyEvent(
@@ -183,7 +184,7 @@ def test_an_event_is_explained_by_itself_alone(looking_at_both, data):
     part.rows.values[:, FEATURES.position["b__mean"]] = rng.normal(0, 3, n)
     cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=4)))
     pieces = [part._replace(rows=part.rows.take(rows)) for rows in np.split(np.arange(n), cuts) if len(rows)]
-    together, apart = (looking_at_both.events(parts, "events") for parts in ([part], pieces))
+    together, apart = (looking_at_both.events(looking_at_both.judge(parts), "events") for parts in ([part], pieces))
     assert [output.value for output in together] == [output.value for output in apart]
     for event in told(looking_at_both, part):
         parts = list(event.attributions.values())

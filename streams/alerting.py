@@ -1,0 +1,174 @@
+"""Judged windows and commands to alerts: what the alert stage of a worker knows and does. No Faust in here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from itertools import groupby
+from operator import attrgetter, itemgetter
+
+import numpy as np
+
+from alerts.adviser import Adviser
+from alerts.book import Question, Watched, fresh, needs, step
+from alerts.memory import Advice, Memory
+from alerts.orders import obey
+from contracts import command as commands
+from contracts.alert import Alert
+from contracts.cloudevents import headers
+from contracts.identity import event_id
+from features.errors import HeadraceError
+from features.plant import Machine, Plant
+from features.samples import Bools
+from features.schema import FeatureSet
+from streams.batch import Output, RecordBatch, Windows
+from streams.dead_letters import dead_letters
+from streams.reasons import Reason, Rejected
+from streams.looking import Looking, looking
+from streams.score import Judged, Ready
+
+States = Mapping[int, Mapping[str, bytes]]
+"""By partition number and machine: what was remembered, as in the alert-state topic."""
+
+
+class Alerting:
+    """The alerts of all machines of the partitions that a worker owns.
+
+    Delivery: what it remembers of a machine goes into the same transaction as what it tells of it and the offsets of
+    the input that caused both, so that it is never ahead of or behind what others have seen.
+    """
+
+    def __init__(self, plant: Plant, adviser: Adviser) -> None:
+        self._plant, self._adviser = plant, adviser
+        self._machines = {machine.id: i for i, machine in enumerate(plant.machines)}
+        self._feature_sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
+        self._memories: dict[tuple[int, str], Memory] = {}
+        self._busy: dict[int, Bools] = {}
+        """By partition number: machines of the plant whose next window must be looked at."""
+        self._changed: set[tuple[int, str]] = set()
+
+    def load(self, states: States) -> None:
+        """Remember what is in the alert-state topic, and nothing else.
+
+        Raises:
+            StateError: something there is damaged, or of another version.
+        """
+        self._memories, self._busy, self._changed = {}, {}, set()
+        for number, by_machine in states.items():
+            for machine_id, value in by_machine.items():
+                if machine_id in self._machines:
+                    what = f"{self._plant.topics.alert_state}[{number}], {machine_id}"
+                    self._keep(number, machine_id, Memory.decode(value, what))
+
+    def take(self, judged: Iterable[Judged]) -> list[Output]:
+        """The alerts that judged windows cause, in the order of each machine's windows."""
+        outputs: list[Output] = []
+        for windows, parts in groupby(judged, attrgetter("windows")):
+            outputs += self._take(windows, [looking(part, self._feature_sets[windows.class_name]) for part in parts])
+        return outputs
+
+    def _take(self, windows: Windows, parts: list[Looking]) -> Iterator[Output]:
+        """Rows of machines with something to look at, now or from before; nearly all of nearly all batches are not."""
+        machine, number = windows.rows.machine, windows.partition.number
+        wanted = self._busy.setdefault(number, np.zeros(len(self._machines), bool))[machine]
+        for part in parts:
+            wanted[part.judged.which] |= part.telling
+        if not wanted.any():
+            return
+        of_machines = np.isin(machine, np.unique(machine[wanted]))
+        rows = ((row, part, i) for part in parts for i, row in enumerate(part.judged.which.tolist()) if of_machines[row])
+        for row, part, i in sorted(rows, key=itemgetter(0)):
+            yield from self._look(windows, row, part, i)
+
+    def _look(self, windows: Windows, row: int, part: Looking, i: int) -> Iterator[Output]:
+        machine = self._plant.machines[int(windows.rows.machine[row])]
+        key = windows.partition.number, machine.id
+        memory, look = self._memories.get(key), part.look(i, machine.id)
+        if not needs(memory, look):
+            return
+        of = self._watched(*key, part.judged.by)
+        memory = memory or fresh(of)
+        for alert in step(memory, look, of):
+            yield self._output(alert)
+        self._keep(*key, memory)
+        self._changed.add(key)
+
+    def _watched(self, number: int, machine_id: str, by: Ready | None = None) -> Watched:
+        machine = self._plant.machines[self._machines[machine_id]]
+        options, version = self._plant.classes[machine.class_].alarm, self._feature_sets[machine.class_].version
+        return Watched(machine, options, version, number, partial(self._advise, machine, by))
+
+    def _advise(self, machine: Machine, by: Ready | None, question: Question) -> Advice:
+        return self._adviser.advise(machine, by, question)
+
+    def _keep(self, number: int, machine_id: str, memory: Memory) -> None:
+        self._memories[number, machine_id] = memory
+        busy = self._busy.setdefault(number, np.zeros(len(self._machines), bool))
+        busy[self._machines[machine_id]] = memory.busy
+
+    def obey(self, batch: RecordBatch) -> list[Output]:
+        """What commands cause; one that cannot be obeyed becomes a dead letter."""
+        outputs: list[Output] = []
+        rejected: list[Rejected] = []
+        for i, value in enumerate(batch.values):
+            try:
+                outputs += self._obey(batch.partition.number, value, int(batch.ingest_ms[i]))
+            except _UnknownError as error:
+                rejected.append(Rejected(i, Reason.UNKNOWN_ALERT, str(error)))
+            except HeadraceError as error:
+                rejected.append(Rejected(i, Reason.BAD_COMMAND, str(error)))
+        return outputs + dead_letters(self._plant.topics.dead_letters, batch, rejected)
+
+    def _obey(self, number: int, value: bytes | None, known_ms: int) -> Iterator[Output]:
+        command = commands.decode(value or b"")
+        latest_ms = known_ms + round(1000 * self._plant.limits.future_s)
+        if command.said_ms > latest_ms:
+            raise HeadraceError(f"said_ms: expected at most {latest_ms}, when it came, got {command.said_ms}")
+        key = number, command.machine_id
+        if key not in self._memories:
+            raise _UnknownError(
+                f"alert_id: expected an alert of a machine in partition {number}, got {command.alert_id!r} of "
+                f"{command.machine_id!r}"
+            )
+        memory = self._memories[key]
+        of = self._watched(*key)
+        try:
+            done = obey(memory, command, known_ms, of)
+        except HeadraceError as error:
+            raise _UnknownError(str(error)) from error
+        self._changed.add(key)
+        for alert in done.alerts:
+            yield self._output(alert)
+        if done.judgement is not None:
+            value = done.judgement.encode()
+            yield Output(
+                self._plant.topics.feedback,
+                number,
+                command.machine_id.encode(),
+                value,
+                headers(done.judgement, self._plant.name),
+            )
+
+    def _output(self, alert: Alert) -> Output:
+        number = alert.evidence.partition
+        return Output(
+            self._plant.topics.alerts,
+            number,
+            alert.alert_id.encode(),
+            alert.encode(),
+            headers(alert, self._plant.name),
+        )
+
+    def changes(self) -> list[Output]:
+        """What is remembered of machines that changed since the last call, for the alert-state topic."""
+        topic = self._plant.topics.alert_state
+        outputs = [
+            Output(topic, number, machine_id.encode(), self._memories[number, machine_id].encode())
+            for number, machine_id in sorted(self._changed)
+        ]
+        self._changed = set()
+        return outputs
+
+
+class _UnknownError(HeadraceError):
+    """A command is about an alert that is not known."""

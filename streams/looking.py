@@ -1,0 +1,85 @@
+"""Judged windows, made ready to be looked at one by one by the alerts of their machines."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from alerts.look import Explained, Look, ratio
+from contracts.identity import event_id
+from features.samples import Bools, Ints
+from features.schema import FeatureSet
+from streams.score import RULE, Judged
+from training.bundle import Card
+from training.scaler import scale
+
+
+class Inputs(NamedTuple):
+    """Where in the features a bundle looks."""
+
+    columns: Ints
+    """(inputs,)"""
+    channels: tuple[str, ...]
+    """That it looks at."""
+    counts: Ints
+    """(channels,) columns that count their samples."""
+
+    @classmethod
+    def of(cls, card: Card, feature_set: FeatureSet) -> Inputs:
+        columns = [feature_set.position[name] for name in card.inputs]
+        known = set(feature_set.channels)
+        channels = tuple(dict.fromkeys(c for c in map(feature_set.channel_of, card.inputs) if c in known))
+        counts = [feature_set.position[f"{channel}__count"] for channel in channels]
+        return cls(np.array(columns, np.int64), channels, np.array(counts, np.int64))
+
+
+class Looking(NamedTuple):
+    """Windows that one bundle judged."""
+
+    judged: Judged
+    inputs: Inputs
+    event: Ints
+    """(k,) position among the events; -1: it is none."""
+    blind: Bools
+    """(k, channels) without a usable sample."""
+    telling: Bools
+    """(k,) to be looked at whatever is remembered of the machine."""
+
+    def look(self, i: int, machine_id: str) -> Look:
+        """The i-th of them."""
+        judged, rows, row = self.judged, self.judged.windows.rows, int(self.judged.which[i])
+        card, is_event = judged.by.bundle.card, bool(self.event[i] >= 0)
+        return Look(
+            start_ms=int(rows.start_ms[row]),
+            end_ms=int(rows.end_ms[row]),
+            topic=judged.windows.partition.topic,
+            first_offset=int(rows.first_offset[row]),
+            last_offset=int(rows.last_offset[row]),
+            score=ratio(float(judged.score[i]), card.threshold, event=is_event),
+            bundle=judged.by.bundle.hash,
+            threshold=card.threshold,
+            blind=tuple(c for c, blind in zip(self.inputs.channels, self.blind[i].tolist(), strict=True) if blind),
+            explained=self._explained(i, row, machine_id) if is_event else None,
+        )
+
+    def _explained(self, i: int, row: int, machine_id: str) -> Explained:
+        rows, scaler = self.judged.windows.rows, self.judged.by.bundle.card.scaler
+        values = rows.values[row, self.inputs.columns]
+        centre, gain = np.array(scaler.centre, np.float32), np.array(scaler.gain, np.float32)
+        return Explained(
+            event_id(machine_id, RULE, int(rows.end_ms[row])),
+            self.judged.contributions[self.event[i]],
+            scale(values, centre, gain, np.float32(scaler.clip)),
+            values,
+        )
+
+
+def looking(judged: Judged, feature_set: FeatureSet) -> Looking:
+    """Find out which of the windows have something to tell."""
+    inputs = _inputs(judged.by.bundle.hash, judged.by.bundle.card, feature_set)
+    event = np.full(len(judged.which), -1)
+    event[judged.over] = np.arange(len(judged.over))
+    blind = judged.windows.rows.values[np.ix_(judged.which, inputs.counts)] == 0
+    return Looking(judged, inputs, event, blind, (event >= 0) | blind.any(1))
