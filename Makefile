@@ -26,11 +26,12 @@ demo: $(SETUP) ## run the whole thing on a simulated plant; ARGS=--keep leaves i
 test: $(SETUP) ## run the tests, on a real Kafka and a real Valkey
 	@$(BIN)/pytest $(ARGS)
 
-check: $(SETUP) ## format, lint, types, direction of imports
+check: $(SETUP) ## format, lint, types, direction of imports, contracts with others
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m contracts.generate --check
 
 faults: $(SETUP) ## break it in every way we know, and compare what is left; FAULTS=full goes deeper
 	@$(BIN)/python -m faults.run $(ARGS)

@@ -30,15 +30,20 @@ class Place(Part, frozen=True):
     """Where the machine stands, in the words of ISA-95."""
 
     enterprise: str
+    """The company."""
     site: str
+    """One of its plants."""
     area: str
+    """A part of the site."""
     line: str
+    """The line that the machine belongs to."""
 
 
 class Symptom(Part, frozen=True):
     """How one channel (or cross feature) differs from its usual running."""
 
     channel: str
+    """Name of the channel, or of the cross feature."""
     sign: Sign
     """high or low: its level; unsteady or steady: how it fluctuates; blind: it has no usable sample."""
     part: float
@@ -68,8 +73,11 @@ class PartNeed(Part, frozen=True):
     """A spare part that the work will need."""
 
     part: str
+    """Its name in the catalogue."""
     quantity: int
+    """Pieces."""
     lead_time_days: float
+    """From the order to its being there."""
     order_by_ms: int
     """Event time by which to order, so that it is there when the work is due."""
 
@@ -80,17 +88,23 @@ class Recommendation(Part, frozen=True):
     mode: str
     """The failure mode that it is for."""
     summary: str
+    """What to do, in one sentence."""
     checks: tuple[str, ...]
     """In the order in which to make them."""
     actions: tuple[str, ...]
+    """In the order in which to do them."""
     urgency: Urgency
+    """planned: with the next planned maintenance; this_week, today, now: no later than that."""
     act_by_ms: int | None
     """Event time by which to act; None: with the next planned maintenance."""
     because: str
     """Why it is that urgent: severity, trend, remaining life and cost, in one sentence."""
     parts: tuple[PartNeed, ...] = ()
+    """Spare parts that the work will need."""
     tools: tuple[str, ...] = ()
+    """Tools that the work will need."""
     skills: tuple[str, ...] = ()
+    """Skills that the work will need."""
     hours: float = 0.0
     """Of work."""
     risk: str = ""
@@ -101,6 +115,7 @@ class Point(Part, frozen=True):
     """One window of the alert's course."""
 
     end_ms: int
+    """Event time at which the window ends."""
     score: float
     """In times of the threshold."""
 
@@ -115,13 +130,19 @@ class Evidence(Part, frozen=True):
     first_event: str | None
     """`event_id` of the first of them; None: the condition rests on windows that are no events."""
     peak_event: str | None
+    """`event_id` of the one with the highest score; None as above."""
     last_event: str | None
+    """`event_id` of the newest one; None as above."""
     bundle: str | None
     """Content hash of the bundle that scored the newest window; None: no score is needed."""
     threshold: float | None
+    """θ of that bundle; None: no score is needed."""
     feature_set: str
+    """Version of the feature set of the windows."""
     topic: str
+    """The telemetry topic that the windows were read from."""
     partition: int
+    """Of that topic; commands about the alert go to the partition of that number."""
     first_offset: int
     """Of the earliest telemetry record of the first window."""
     last_offset: int
@@ -148,15 +169,21 @@ class Alert(Record, frozen=True, kw_only=True):
     annunciate: bool
     """It deserves somebody's attention now: a new case, or one that got worse, and not shelved."""
     machine_id: str
+    """The machine, as in the plant description."""
     machine_class: str
+    """Its class, which says what channels there are."""
     place: Place
+    """Where it stands."""
     condition: str
     """`anomaly`, or `blind:<channel>`: a channel without usable samples."""
     active: bool
+    """The condition holds; false from the change on that cleared it."""
     acknowledged: bool
+    """Somebody has seen it."""
     shelved_until_ms: int | None = None
     """Event time until which nobody wants to hear of it; None: not shelved."""
     severity: Severity
+    """How bad it is: by the score in times of the threshold, see `alarm` in the plant description."""
     onset_ms: int
     """Event time at which the first window of it began."""
     raised_ms: int
@@ -178,9 +205,11 @@ class Alert(Record, frozen=True, kw_only=True):
     course: tuple[Point, ...]
     """The newest windows, oldest first, ready to be plotted; at most 60."""
     evidence: Evidence
+    """What it rests on."""
     by: str | None = None
     """Who acknowledged, shelved or judged last."""
     note: str | None = None
+    """What they wrote."""
     verdict: str | None = None
     """What people found, see `contracts.feedback`; None: nobody has said."""
 

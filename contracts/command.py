@@ -26,12 +26,15 @@ class Command(Record, frozen=True, kw_only=True, tag_field="command"):
     command_id: Name
     """Chosen by the sender; the same command twice is one."""
     alert_id: Name
+    """The alert that it is about."""
     machine_id: Name
+    """The machine of that alert, and the record's key."""
     by: Name
     """Who says so."""
     said_ms: int
     """When they said so, milliseconds since 1970-01-01 UTC; for people, decides nothing."""
     note: Note | None = None
+    """What they want to add."""
 
 
 class Acknowledge(Command, frozen=True, kw_only=True, tag="acknowledge"):
@@ -53,6 +56,8 @@ class Feedback(Command, frozen=True, kw_only=True, tag="feedback"):
     """What people found at the machine."""
 
     verdict: Verdict
+    """true: the machine was faulty. false: nothing was wrong. sensor: a sensor was broken, not the machine.
+    planned: known work or an unusual but wanted way of running."""
     mode: Name | None = None
     """The failure mode, where they know it."""
 

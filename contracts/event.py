@@ -21,9 +21,13 @@ class AnomalyEvent(Record, frozen=True, kw_only=True):
     event_id: str
     """A function of machine, rule and window alone: the same in every replay."""
     machine_id: str
+    """The machine, as in the plant description."""
     machine_class: str
+    """Its class, which says what channels there are."""
     window_start_ms: int
+    """Event time at which the window starts, milliseconds since 1970-01-01 UTC, inclusive."""
     window_end_ms: int
+    """Event time at which it ends, exclusive; for windows counted in rows, the time of the last row."""
     score: float
     """The float32 score, exactly; higher is more abnormal."""
     threshold: float
@@ -36,13 +40,17 @@ class AnomalyEvent(Record, frozen=True, kw_only=True):
     features: list[float | None]
     """The feature vector in the order of the feature set; null where there is no value."""
     feature_set: str
+    """Version of the feature set that gives `features` their names and units."""
     bundle: str
     """Content hash of the bundle that scored."""
     partition: int
+    """Of the telemetry topic that the window was read from."""
     first_offset: int
+    """There, of the window's earliest record."""
     last_offset: int
-    """Where in the telemetry topic the window's records are."""
+    """There, of its latest record."""
     topic: str
+    """The telemetry topic that the window was read from."""
 
     @classmethod
     def decode(cls, value: bytes) -> AnomalyEvent:

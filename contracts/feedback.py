@@ -23,15 +23,24 @@ class Judgement(Record, frozen=True, kw_only=True):
     feedback_id: str
     """`command_id` of the command that brought it."""
     alert_id: str
+    """The alert that was judged."""
     case_id: str
+    """Its case."""
     machine_id: str
+    """The machine, as in the plant description."""
     machine_class: str
+    """Its class."""
     verdict: Verdict
+    """true: the machine was faulty. false: nothing was wrong. sensor: a sensor was broken, not the machine.
+    planned: known work or an unusual but wanted way of running."""
     mode: str | None = None
+    """The failure mode that was found; None: they did not say."""
     diagnosed: str | None = None
     """The most probable failure mode at that time, so that the diagnosis can be judged too."""
     by: str
+    """Who said so."""
     note: str | None = None
+    """What they wrote."""
     onset_ms: int
     """Event time at which the alert's first window began, inclusive."""
     end_ms: int

@@ -38,7 +38,7 @@ def decoder(readers: Mapping[int, Any], what: str, described: str) -> Callable[[
     def decode(value: bytes) -> Any:
         try:
             return reader(decoders, _version(value).format, what)(value)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise HeadraceError(f"{what}: expected {described}, got {error}") from error
 
     return decode

@@ -76,7 +76,9 @@ class Alerting:
         if not wanted.any():
             return
         of_machines = np.isin(machine, np.unique(machine[wanted]))
-        rows = ((row, part, i) for part in parts for i, row in enumerate(part.judged.which.tolist()) if of_machines[row])
+        rows = (
+            (row, part, i) for part in parts for i, row in enumerate(part.judged.which.tolist()) if of_machines[row]
+        )
         for row, part, i in sorted(rows, key=itemgetter(0)):
             yield from self._look(windows, row, part, i)
 

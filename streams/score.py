@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contracts.cloudevents import headers
 from contracts.event import AnomalyEvent
 from contracts.identity import event_id
 from features.errors import BundleError, HeadraceError
@@ -192,7 +193,8 @@ class Scoring:
             first_offset=int(rows.first_offset[i]),
             last_offset=int(rows.last_offset[i]),
         )
-        return Output(topic, part.partition.number, machine_id.encode(), event.encode())
+        about = headers(event, self._plant.name)
+        return Output(topic, part.partition.number, machine_id.encode(), event.encode(), about)
 
 
 def _scored(part: Windows, by: Ready, which: Ints) -> Judged:

@@ -65,9 +65,7 @@ class Source:
         """Tries to rebuild the state since it last succeeded."""
         callbacks = {"on_assign": self._assigned, "on_revoke": self._revoked, "on_lost": self._lost}
         topics = [*self._decoders, self._commands]
-        self._member = Member(
-            settings, plant.name, topics, callbacks=callbacks, reading=READING, client_log=client_log
-        )
+        self._member = Member(settings, plant.name, topics, callbacks=callbacks, reading=READING, client_log=client_log)
 
     @property
     def _consumer(self) -> Any:

@@ -89,7 +89,9 @@ class Worker:
         app.agent(self._scored, name="alerts")(
             self._stage(self._compute(self.alerts.run, ends_turn=True), self._alerted)
         )
-        app.agent(self._alerted, name="commit")(self._stage(partial(self._in, self._committing, self.commits.run), None))
+        app.agent(self._alerted, name="commit")(
+            self._stage(partial(self._in, self._committing, self.commits.run), None)
+        )
         app.agent(app.topic(control_topic(self._plant), value_serializer="raw"), name="control")(_ignore)
         return app
 
