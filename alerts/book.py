@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from alerts.life import Input
 from alerts.look import Explained, Look
-from alerts.memory import Advice, Case, Condition, Ended, Memory, Run, Said
+from alerts.memory import Assessment, Case, Condition, Ended, Memory, Question, Run, Said
 from alerts.severity import severity
 from alerts.telling import Open, move, tell
-from contracts.alert import Alert, Point, Severity
+from contracts.alert import Alert, Point
 from contracts.identity import event_id
 from features.plant import Alarm, Machine
 from training.alarm import watch
@@ -28,16 +28,6 @@ LATEST = 64
 """Ended alerts of a machine that are remembered."""
 
 
-class Question(NamedTuple):
-    """What an alert asks its adviser."""
-
-    condition: str
-    run: Run
-    blind: tuple[str, ...]
-    severity: Severity
-    now_ms: int
-
-
 class Watched(NamedTuple):
     """A machine and what its class says about it."""
 
@@ -45,7 +35,7 @@ class Watched(NamedTuple):
     options: Alarm
     feature_set: str
     partition: int
-    advise: Callable[[Question], Advice]
+    assess: Callable[[Question], Assessment]
 
 
 class Step(NamedTuple):
@@ -130,7 +120,7 @@ def ended(run: Run, said: Said) -> Ended:
         case_id=said.case_id,
         onset_ms=run.onset_ms,
         end_ms=run.end_ms,
-        mode=said.advice.mode,
+        mode=said.assessment.mode,
         verdict=said.verdict,
     )
 
@@ -171,9 +161,9 @@ def _raise(at: Step, name: str, condition: Condition) -> Iterator[Alert]:
         case_id=_case(at, run.onset_ms).case_id,
         raised_ms=at.look.end_ms,
         severity=severity(None, run.course, at.of.options) if name == ANOMALY else "low",
-        advice=Advice(),
+        assessment=Assessment(),
     )
-    _ask(at, name, run, said)
+    _ask(at, run, said)
     yield tell(at.alert(name, run, said), "raised")
 
 
@@ -181,7 +171,8 @@ def _go_on(at: Step, name: str, run: Run, said: Said) -> Iterator[Alert]:
     """An active alert: over, worse, otherwise, or as before."""
     if run.over_since_ms is not None and _lasted(run.over_since_ms, at) >= at.of.options.off_delay_s:
         said.cleared_ms = at.look.end_ms
-        _ask(at, name, run, said)
+        if run.events > said.advised:
+            _ask(at, run, said)
         yield from move(at.alert(name, run, said), Input.CLEAR)
         return
     due = _lasted(said.told_ms, at) >= at.of.options.update_s
@@ -191,17 +182,18 @@ def _go_on(at: Step, name: str, run: Run, said: Said) -> Iterator[Alert]:
 
 def _assess(at: Step, name: str, run: Run, said: Said, *, ask: bool = False) -> bool:
     """Severity anew, and the cause where it pays to ask; whether either is another now."""
-    before = said.severity, said.advice.mode
+    before = said.severity, said.assessment.mode
     if name == ANOMALY:
         said.severity = severity(said.severity, run.course, at.of.options)
     if ask or said.severity != before[0] or run.events >= 2 * said.advised > 0:
-        _ask(at, name, run, said)
-    return (said.severity, said.advice.mode) != before
+        _ask(at, run, said)
+    return (said.severity, said.assessment.mode) != before
 
 
-def _ask(at: Step, name: str, run: Run, said: Said) -> None:
+def _ask(at: Step, run: Run, said: Said) -> None:
     said.advised = run.events
-    said.advice = at.of.advise(Question(name, run, at.look.blind, said.severity, at.look.end_ms))
+    before = said.assessment.recommendation
+    said.assessment = at.of.assess(Question(run, at.look.blind, said.severity, at.look.end_ms, before))
 
 
 def _case(at: Step, onset_ms: int) -> Case:

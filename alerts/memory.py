@@ -5,6 +5,8 @@ It is small, depends on windows and commands alone, and goes into every transact
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from alerts.life import State
@@ -50,7 +52,7 @@ class Run(msgspec.Struct, kw_only=True):
         return self.newest_ms if self.over_since_ms is None else self.over_since_ms
 
 
-class Advice(msgspec.Struct, frozen=True):
+class Assessment(msgspec.Struct, frozen=True):
     """What an alert says of its cause, and what to do."""
 
     symptoms: tuple[Symptom, ...] = ()
@@ -63,6 +65,18 @@ class Advice(msgspec.Struct, frozen=True):
         return self.diagnosis[0].mode if self.diagnosis else None
 
 
+class Question(NamedTuple):
+    """What an alert asks when its cause is to be assessed."""
+
+    run: Run
+    blind: tuple[str, ...]
+    """Channels without a usable sample in the newest window."""
+    severity: Severity
+    now_ms: int
+    before: Recommendation | None
+    """What was recommended last."""
+
+
 class Said(msgspec.Struct, kw_only=True):
     """What was said of an alert, so that the next change can say all of it again."""
 
@@ -70,12 +84,12 @@ class Said(msgspec.Struct, kw_only=True):
     case_id: str
     raised_ms: int
     severity: Severity
-    advice: Advice
+    assessment: Assessment
     state: State = State.RAISED
     revision: int = 0
     told_ms: int = 0
     advised: int = 0
-    """Events that the advice rests on."""
+    """Events that the assessment rests on."""
     cleared_ms: int | None = None
     shelved_until_ms: int | None = None
     by: str | None = None

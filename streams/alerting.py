@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
 import numpy as np
 
-from alerts.adviser import Adviser
-from alerts.book import Question, Watched, fresh, needs, step
-from alerts.memory import Advice, Memory
+from alerts.adviser import Adviser, Model
+from alerts.book import Watched, fresh, needs, step
+from alerts.memory import Assessment, Memory, Question
 from alerts.orders import obey
 from contracts import command as commands
 from contracts.alert import Alert
 from contracts.cloudevents import headers
-from contracts.identity import event_id
 from features.errors import HeadraceError
-from features.plant import Machine, Plant
+from features.plant import Plant
 from features.samples import Bools
 from features.schema import FeatureSet
 from streams.batch import Output, RecordBatch, Windows
 from streams.dead_letters import dead_letters
+from streams.looking import Inputs, Looking, looking
 from streams.reasons import Reason, Rejected
-from streams.looking import Looking, looking
 from streams.score import Judged, Ready
 
 States = Mapping[int, Mapping[str, bytes]]
@@ -42,6 +40,8 @@ class Alerting:
         self._plant, self._adviser = plant, adviser
         self._machines = {machine.id: i for i, machine in enumerate(plant.machines)}
         self._feature_sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
+        self._inputs: dict[str, Inputs] = {}
+        """By bundle."""
         self._memories: dict[tuple[int, str], Memory] = {}
         self._busy: dict[int, Bools] = {}
         """By partition number: machines of the plant whose next window must be looked at."""
@@ -63,8 +63,9 @@ class Alerting:
     def take(self, judged: Iterable[Judged]) -> list[Output]:
         """The alerts that judged windows cause, in the order of each machine's windows."""
         outputs: list[Output] = []
-        for windows, parts in groupby(judged, attrgetter("windows")):
-            outputs += self._take(windows, [looking(part, self._feature_sets[windows.class_name]) for part in parts])
+        for _, found in groupby(judged, lambda part: id(part.windows)):
+            parts = [looking(part, self._where(part)) for part in found]
+            outputs += self._take(parts[0].judged.windows, parts)
         return outputs
 
     def _take(self, windows: Windows, parts: list[Looking]) -> Iterator[Output]:
@@ -82,6 +83,12 @@ class Alerting:
         for row, part, i in sorted(rows, key=itemgetter(0)):
             yield from self._look(windows, row, part, i)
 
+    def _where(self, judged: Judged) -> Inputs:
+        bundle = judged.by.bundle
+        if bundle.hash not in self._inputs:
+            self._inputs[bundle.hash] = Inputs.of(bundle.card, self._feature_sets[bundle.card.machine_class])
+        return self._inputs[bundle.hash]
+
     def _look(self, windows: Windows, row: int, part: Looking, i: int) -> Iterator[Output]:
         machine = self._plant.machines[int(windows.rows.machine[row])]
         key = windows.partition.number, machine.id
@@ -96,12 +103,14 @@ class Alerting:
         self._changed.add(key)
 
     def _watched(self, number: int, machine_id: str, by: Ready | None = None) -> Watched:
+        """`by`: the bundle that judged; None: nothing is to be assessed."""
         machine = self._plant.machines[self._machines[machine_id]]
         options, version = self._plant.classes[machine.class_].alarm, self._feature_sets[machine.class_].version
-        return Watched(machine, options, version, number, partial(self._advise, machine, by))
 
-    def _advise(self, machine: Machine, by: Ready | None, question: Question) -> Advice:
-        return self._adviser.advise(machine, by, question)
+        def assess(question: Question) -> Assessment:
+            return self._adviser.assess(machine, Model(by.bundle.card, by.modes), question) if by else Assessment()
+
+        return Watched(machine, options, version, number, assess)
 
     def _keep(self, number: int, machine_id: str, memory: Memory) -> None:
         self._memories[number, machine_id] = memory

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from features.samples import Bools, Ints
 from features.schema import FeatureSet
 from streams.score import RULE, Judged
 from training.bundle import Card
-from training.scaler import scale
+from training.scoring import Blocks
 
 
 class Inputs(NamedTuple):
@@ -21,6 +20,8 @@ class Inputs(NamedTuple):
 
     columns: Ints
     """(inputs,)"""
+    blocks: Blocks
+    """Scales them."""
     channels: tuple[str, ...]
     """That it looks at."""
     counts: Ints
@@ -28,11 +29,11 @@ class Inputs(NamedTuple):
 
     @classmethod
     def of(cls, card: Card, feature_set: FeatureSet) -> Inputs:
-        columns = [feature_set.position[name] for name in card.inputs]
+        columns = np.array([feature_set.position[name] for name in card.inputs], np.int64)
         known = set(feature_set.channels)
         channels = tuple(dict.fromkeys(c for c in map(feature_set.channel_of, card.inputs) if c in known))
         counts = [feature_set.position[f"{channel}__count"] for channel in channels]
-        return cls(np.array(columns, np.int64), channels, np.array(counts, np.int64))
+        return cls(columns, Blocks(card.scaler, columns.tolist()), channels, np.array(counts, np.int64))
 
 
 class Looking(NamedTuple):
@@ -65,20 +66,17 @@ class Looking(NamedTuple):
         )
 
     def _explained(self, i: int, row: int, machine_id: str) -> Explained:
-        rows, scaler = self.judged.windows.rows, self.judged.by.bundle.card.scaler
-        values = rows.values[row, self.inputs.columns]
-        centre, gain = np.array(scaler.centre, np.float32), np.array(scaler.gain, np.float32)
+        rows = self.judged.windows.rows
         return Explained(
             event_id(machine_id, RULE, int(rows.end_ms[row])),
             self.judged.contributions[self.event[i]],
-            scale(values, centre, gain, np.float32(scaler.clip)),
-            values,
+            self.inputs.blocks.scaled(rows.values[row : row + 1])[0],
+            rows.values[row, self.inputs.columns],
         )
 
 
-def looking(judged: Judged, feature_set: FeatureSet) -> Looking:
+def looking(judged: Judged, inputs: Inputs) -> Looking:
     """Find out which of the windows have something to tell."""
-    inputs = _inputs(judged.by.bundle.hash, judged.by.bundle.card, feature_set)
     event = np.full(len(judged.which), -1)
     event[judged.over] = np.arange(len(judged.over))
     blind = judged.windows.rows.values[np.ix_(judged.which, inputs.counts)] == 0

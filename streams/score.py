@@ -21,7 +21,7 @@ from streams.batch import Output, Windows
 from training.bundle import Bundle
 from training.explain import Explainer, attributions
 from training.registry import Promotion, Registry, Stamp
-from training.scoring import Scorer
+from training.scoring import ModeScorer, Scorer
 
 log = logging.getLogger(__name__)
 RULE = "anomaly"
@@ -33,6 +33,8 @@ class Ready(NamedTuple):
     bundle: Bundle
     score: Scorer
     explain: Explainer
+    modes: ModeScorer | None
+    """None: it knows no failure modes."""
 
 
 class Judged(NamedTuple):
@@ -125,7 +127,8 @@ class Scoring:
         looked = self._registry.stamp(bundle_hash)  # before it is read: a change from here on is seen as one
         try:
             bundle = self._registry.get_for(scope, bundle_hash, self._feature_sets[scope.partition("/")[0]])
-            self._ready[key] = Ready(bundle, bundle.scorer(), bundle.explainer())
+            modes = bundle.modes() if bundle.card.modes else None
+            self._ready[key] = Ready(bundle, bundle.scorer(), bundle.explainer(), modes)
         except HeadraceError as error:
             self._refused[key] = looked
             log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
