@@ -40,7 +40,11 @@ class Place(Part, frozen=True):
 
 
 class Symptom(Part, frozen=True):
-    """How one channel (or cross feature) differs from its usual running."""
+    """How one channel (or cross feature) differs from its usual running.
+
+    A channel may have two: its level, and how it fluctuates. What is said of a level here is then said of the standard
+    deviation within windows.
+    """
 
     channel: str
     """Name of the channel, or of the cross feature."""

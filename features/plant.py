@@ -241,7 +241,7 @@ class Plant(_Part, frozen=True):
     costs: dict[Name, Cost] = {}
     limits: Limits = Limits()
     catalogue: str | None = None
-    """File of failure modes (see docs/alerts.md), relative to this one; None: alerts come without diagnosis."""
+    """File of failure modes (see docs/failure-modes.md), relative to this one; None: alerts come without diagnosis."""
 
     @classmethod
     def load(cls, path: str | Path) -> Plant:

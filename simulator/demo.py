@@ -18,15 +18,20 @@ def demo_plant(pumps: int = 6, motors: int = 6) -> Plant:
     return Plant.parse(demo_text(pumps, motors), "demo plant")
 
 
-def demo_text(pumps: int = 6, motors: int = 6) -> str:
+def demo_text(pumps: int = 6, motors: int = 6, catalogue: str | None = None) -> str:
     """The demo plant as a commented plant.yaml, one line per machine.
+
+    Args:
+        catalogue: file of failure modes beside it; None: it names none.
 
     Raises:
         PlantError: there would be no machine.
     """
     if min(pumps, motors) < 0 or pumps + motors < 1:
         raise PlantError(f"demo plant: expected at least one machine, got {pumps} pumps and {motors} motors")
-    return _HEAD + "".join(f"  - {line}\n" for line in (*_pumps(pumps), *_motors(motors)))
+    named = f"catalogue: {catalogue}  # what can go wrong, how it shows, what to do\n" if catalogue else ""
+    head = _HEAD.replace("name: demo\n", f"name: demo\n{named}")
+    return head + "".join(f"  - {line}\n" for line in (*_pumps(pumps), *_motors(motors)))
 
 
 def _pumps(count: int) -> Iterator[str]:
