@@ -14,6 +14,7 @@ import redis
 from click.testing import CliRunner, Result
 from deltalake import DeltaTable, write_deltalake
 
+from contracts.cloudevents import headers
 from contracts.event import AnomalyEvent
 from features.errors import BundleError, HeadraceError
 from features.naming import table_path
@@ -52,6 +53,14 @@ def site(kafka: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory) -
         assert sink.stop() == 0, sink.output()
     yield site
     redis.Redis.from_url(url).flushdb()
+
+
+def test_events_arrive_as_cloudevents(site: Site) -> None:
+    records = list(committed_records(site.bootstrap, site.plant.topics.events))
+    assert records
+    for record in records:
+        assert record.headers() == headers(AnomalyEvent.decode(record.value()), site.plant.name)
+        assert dict(record.headers())["ce_partitionkey"] == record.key()
 
 
 @pytest.fixture(scope="module")

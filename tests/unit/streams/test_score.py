@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.cloudevents import headers
 from contracts.event import AnomalyEvent
 from contracts.identity import event_id
 from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
@@ -98,6 +99,7 @@ def test_an_event_says_what_was_found_and_by_whom(registry, bundles):
     (output,) = scorer.events(scorer.judge([part]), "events")
     event = AnomalyEvent.decode(output.value)
     assert (output.topic, output.partition, output.key) == ("events", 3, b"p-1")
+    assert output.headers == headers(event, "test")
     assert event == AnomalyEvent(
         event_id=event_id("p-1", "anomaly", HOUR),
         machine_id="p-1",
