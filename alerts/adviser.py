@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -42,9 +41,9 @@ class Adviser:
         self._feature_sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
 
     @classmethod
-    def of(cls, plant: Plant, path: str | Path) -> Adviser:
-        """With the catalogue that the plant description at `path` names. Raises PlantError where it is not valid."""
-        return cls(plant, Catalogue.of(plant, path))
+    def of(cls, plant: Plant) -> Adviser:
+        """With the catalogue that the plant names. Raises PlantError where it is not valid."""
+        return cls(plant, Catalogue.of(plant))
 
     def assess(self, machine: Machine, model: Model, question: Question) -> Assessment:
         """What is different, what it may be, and what to do."""
@@ -62,7 +61,7 @@ class Adviser:
             cost=self._plant.cost_of(name),
             remaining_ms=_remaining_ms(card.life, question.run, machine_class.window.length_s),
         )
-        return Assessment(found, candidates, recommend(catalogue, candidates, situation, question.before))
+        return Assessment(found, candidates, recommend(catalogue, candidates, situation))
 
     @staticmethod
     def _diagnosis(

@@ -192,8 +192,7 @@ def _assess(at: Step, name: str, run: Run, said: Said, *, ask: bool = False) -> 
 
 def _ask(at: Step, run: Run, said: Said) -> None:
     said.advised = run.events
-    before = said.assessment.recommendation
-    said.assessment = at.of.assess(Question(run, at.look.blind, said.severity, at.look.end_ms, before))
+    said.assessment = at.of.assess(Question(run, at.look.blind, said.severity, at.look.end_ms))
 
 
 def _case(at: Step, onset_ms: int) -> Case:

@@ -51,9 +51,9 @@ class Catalogue(Piece, frozen=True, kw_only=True):
         return cls.parse(text, plant, str(path))
 
     @classmethod
-    def of(cls, plant: Plant, plant_path: str | Path) -> Catalogue | None:
-        """The one that a plant names, beside the plant's own file; None: it names none. Raises PlantError."""
-        return None if plant.catalogue is None else cls.load(Path(plant_path).parent / plant.catalogue, plant)
+    def of(cls, plant: Plant) -> Catalogue | None:
+        """The one that a plant names; None: it names none. Raises PlantError."""
+        return None if plant.catalogue is None else cls.load(plant.catalogue, plant)
 
     @classmethod
     def parse(cls, text: str, plant: Plant, source: str = "failure_modes.yaml") -> Catalogue:

@@ -73,8 +73,6 @@ class Question(NamedTuple):
     """Channels without a usable sample in the newest window."""
     severity: Severity
     now_ms: int
-    before: Recommendation | None
-    """What was recommended last."""
 
 
 class Said(msgspec.Struct, kw_only=True):

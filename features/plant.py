@@ -257,7 +257,10 @@ class Plant(_Part, frozen=True):
             raise PlantError(f"{path}: expected a readable plant description, got {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise PlantError(f"{path}: expected UTF-8, got {error.reason} at byte {error.start}") from error
-        return cls.parse(text, str(path))
+        plant = cls.parse(text, str(path))
+        if plant.catalogue is None:
+            return plant
+        return msgspec.structs.replace(plant, catalogue=str(path.absolute().parent / plant.catalogue))
 
     @classmethod
     def parse(cls, text: str, source: str = "plant.yaml") -> Plant:

@@ -63,7 +63,7 @@ class Worker:
         self.transaction = Transaction(settings.bootstrap, f"{plant.name}-{settings.worker}", self._stop.is_set)
         self.features = Features(plant, settings, self.source)
         self.scores = Scores(plant, Scoring(plant, settings.registry))
-        self.alerts = Alerts(self.source, Alerting(plant, Adviser.of(plant, settings.plant)))
+        self.alerts = Alerts(self.source, Alerting(plant, Adviser.of(plant)))
         self.commits = Commits(settings, self.source, self.transaction)
         self.app = self._app()
         self._failure: BaseException | None = None
