@@ -30,7 +30,7 @@ FRICTION = 0.03
 """Bearings and gears, as a part of rated power."""
 OIL_LINE = 0.1
 """Part of the oil's pressure drop that is lost ahead of the gauge, in cooler and filter; the rest in the nozzles."""
-LEAK, STARVED, JAM = 0.25, 18.0, 0.45
+LEAK, STARVED, JAM = 0.18, 18.0, 0.45
 """Full severity: what a leak draws, as a part of rated flow; growth of the oil line's resistance; valve travel lost."""
 
 
@@ -83,7 +83,7 @@ class Compressor:
         - Bearing wear: friction doubles. Vibration up; power and both temperatures a little, as the oil takes the heat.
         - Blocked filter: its loss becomes eight times as high. Suction pressure down; once the inlet valve is fully
           open, flow, discharge and oil pressure and power too.
-        - Leak: holes in the network that draw a quarter of rated flow. Flow, power and temperatures up, discharge and
+        - Leak: holes in the network that draw 18 % of rated flow. Flow, power and temperatures up, discharge and
           oil pressure down.
         - Valve stuck: the inlet valve opens little more than half way. Flow, power, temperatures, discharge and oil
           pressure down, which now swing with the demand; suction pressure up.

@@ -24,11 +24,12 @@ MOTOR_LOAD = 0.85
 EMPTY = 0.35
 """Resistance of the empty belt as a part of that at rated load."""
 PULLEY, GEAR_LOSS = 0.004, 0.05
-"""Friction of the pulley's bearings as a part of rated force (ISO 5048, secondary resistances); part of the power that two stages of gears lose."""
+"""Friction of the pulley's bearings as a part of rated force (a secondary resistance of ISO 5048), and the part of the
+power that two stages of gears lose."""
 CHURNING = 0.4
 """Part of the gearbox's loss that is there without load."""
 TAKE_UP = 0.6
-"""The take-up weight's pull in the slack strand, as a part of rated force; 0.5 is enough (Euler–Eytelwein, 210°, μ 0.3)."""
+"""The take-up's pull in the slack strand, as a part of rated force; 0.5 is enough (Euler–Eytelwein, 210°, μ 0.3)."""
 LUMPS = 0.02
 """Deviation of load from lump to lump, as a part of the load."""
 
@@ -61,8 +62,8 @@ class Conveyor:
     def respond(self, conditions: Conditions, faults: Mapping[str, Array]) -> Response:
         """See `simulator.model.Model.respond`.
 
-        - Bearing wear: of the drive pulley, friction ×3. Bearing temperature and vibration up; of the current, a pulley's
-          bearings are too small a part.
+        - Bearing wear: of the drive pulley, friction ×3. Bearing temperature and vibration up; the current hardly
+          notices so small a part of it.
         - Imbalance: of the coupling on the fast shaft, balance grade 4.5 mm/s. Vibration up, all else stays.
         - Overheating: dust on the gearbox, whose thermal resistance grows by 0.9. Gearbox temperature up, and by
           conduction the bearing's a little; nothing else.
