@@ -82,7 +82,7 @@ class Compressor:
 
         - Bearing wear: friction doubles. Vibration up; power and both temperatures a little, as the oil takes the heat.
         - Blocked filter: its loss becomes eight times as high. Suction pressure down; once the inlet valve is fully
-          open, flow, discharge and oil pressure and power too.
+          open, flow, discharge and oil pressure, power and, a little, both temperatures too.
         - Leak: holes in the network that draw 18 % of rated flow. Flow, power and temperatures up, discharge and
           oil pressure down.
         - Valve stuck: the inlet valve opens little more than half way. Flow, power, temperatures, discharge and oil

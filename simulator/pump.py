@@ -81,7 +81,7 @@ class Pump:
         - Bearing wear: friction grows 2.4 times. Bearing temperature, vibration and a little power up.
         - Lubrication loss: friction grows 3 times, by shear and not by impacts. As bearing wear, but vibration stays.
         - Imbalance: balance grade 5.5 mm/s. Vibration up, the bearing a little warmer.
-        - Blocked filter: the strainer's loss becomes six times as high. Suction pressure, flow and power down.
+        - Blocked filter: the strainer's loss becomes six times as high. Both pressures, flow and power down.
         - Cavitation: the suction level falls by 5.5 m. Both pressures, flow and power down, vibration up, restless.
         - Leak: between pump and flow meter. Flow and discharge pressure down, but power up.
         - Valve stuck: the discharge valve, three quarters closed. Flow and power down, but discharge pressure up.

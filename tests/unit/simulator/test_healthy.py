@@ -35,9 +35,10 @@ def hours_of(plant: Plant) -> dict[str, Array]:
     }
 
 
-def many(n: int) -> Plant:
-    """The process plant with n copies of each machine."""
-    machines = tuple(msgspec.structs.replace(m, id=f"{m.id}-{i}") for i in range(n) for m in PROCESS.machines)
+def many(class_name: str, n: int) -> Plant:
+    """The process plant with n copies of each machine of one class, and no others."""
+    few = PROCESS.machines_of(class_name)
+    machines = tuple(msgspec.structs.replace(machine, id=f"{machine.id}-{i}") for i in range(n) for machine in few)
     return msgspec.structs.replace(PROCESS, machines=machines)
 
 
@@ -70,7 +71,7 @@ def test_stationary_from_the_first_minute(class_name: str) -> None:
     """Every ten minutes of four hours lie about one deviation from all of them: nothing warms up or wanders away."""
     (values,) = (
         columns.values.reshape(columns.values.shape[0], 24, 600, -1)
-        for columns in Simulation(many(13), 5, 1_760_000_000_000).batches(14_400.0, 14_400.0)
+        for columns in Simulation(many(class_name, 13), 5, 1_760_000_000_000).batches(14_400.0, 14_400.0)
         if columns.class_name == class_name
     )
     offset = (values.mean(axis=2) - values.mean(axis=(1, 2))[:, None]) / values.std(axis=(1, 2))[:, None]
