@@ -94,7 +94,12 @@ class FaultText(click.ParamType):
     "--random-faults",
     type=click.FloatRange(0, 1),
     default=0.0,
-    help="Part of the machines that get a fault of any kind, from the seed.",
+    help="Part of the machines that get a fault, from the seed.",
+)
+@click.option(
+    "--every-kind",
+    is_flag=True,
+    help="Let random faults of pumps and motors be of any kind; else only of those they first had, so that seeds hold.",
 )
 @click.option(
     "--truth", type=click.Path(dir_okay=False, path_type=Path), help="Write the ground truth here, as JSON lines."
@@ -111,12 +116,14 @@ def simulate(
     topic: str | None,
     faults: tuple[Fault, ...],
     random_faults: float,
+    every_kind: bool,
     truth: Path | None,
     machines: int | None,
 ) -> None:
     """Write the telemetry of a simulated plant to Kafka.
 
-    Pumps and motors run through shifts, production batches and days, and break the way you ask for.
+    Pumps, motors, compressors and conveyors run through shifts, production batches and days, and break the way you
+    ask for.
 
     \b
     Two healthy hours, as fast as possible, to train on:
@@ -127,11 +134,12 @@ def simulate(
       headrace simulate --duration 1h --fault m-002:stuck:5m:current --truth truth.jsonl
 
     \b
-    Machine faults: bearing_wear, imbalance, cavitation (pumps), blocked_filter.
-    Sensor faults: stuck, drift, spike, dropout.
+    Machine faults: bearing_wear, imbalance, cavitation, blocked_filter, leak, overheating, valve_stuck,
+    lubrication_loss; each on the machines where it makes sense.
+    Sensor faults: stuck, drift, spike, dropout, noise, wrong_unit.
     """
     plant = _first(Plant.load(plant_path), machines)
-    drawn = Scenario.draw(plant, seed, duration_s, share=random_faults)
+    drawn = Scenario.draw(plant, seed, duration_s, share=random_faults, every_kind=every_kind)
     simulation = Simulation(plant, seed, _start_ms(start, duration_s, speed), Scenario((*faults, *drawn.faults)))
     if truth:
         truth.write_bytes(truth_lines(simulation.scenario.truth(simulation.start_ms, duration_s)))

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from features.errors import PlantError
 from features.plant import Plant
+from simulator.compressor import Compressor
+from simulator.conveyor import Conveyor
 from simulator.model import Model
 from simulator.motor import Motor
 from simulator.pump import Pump
 
-MODELS: dict[str, type[Model]] = {"motor": Motor, "pump": Pump}
+MODELS: dict[str, type[Model]] = {
+    "compressor": Compressor,
+    "conveyor": Conveyor,
+    "motor": Motor,
+    "pump": Pump,
+}
 """Class name in the plant description → its physics."""
 
 

@@ -17,6 +17,10 @@ MAINS_HZ, LINE_VOLT, VOLTAGE_SD = 50.0, 400.0, 0.006
 POWER_FACTOR, EFFICIENCY = 0.86, 0.92
 MAGNETISING = 0.35
 """No-load current as a part of rated current."""
+OWN_AIR_K = 28.0
+"""How much warmer than the hall its cooling air is when all of it comes back."""
+RESISTANCE_PER_K = 0.0039
+"""Of copper at 20 °C (IEC 60028), and nearly of aluminium: the rotor's slip grows with its resistance."""
 
 
 class Motor:
@@ -31,7 +35,9 @@ class Motor:
         "vibration": Signal(0.03, relative=0.05),
         "acceleration": Signal(0.02, relative=0.06),
     }
-    FAULTS: ClassVar[frozenset[str]] = frozenset({"bearing_wear", "imbalance", "blocked_filter"})
+    FAULTS: ClassVar[frozenset[str]] = frozenset(
+        {"bearing_wear", "blocked_filter", "imbalance", "lubrication_loss", "overheating"}
+    )
 
     def __init__(self, machines: Sequence[Machine], rng: np.random.Generator) -> None:
         differ = rng.standard_normal((len(machines), 4)).clip(-2.5, 2.5).T
@@ -45,22 +51,31 @@ class Motor:
     def respond(self, conditions: Conditions, faults: Mapping[str, Array]) -> Response:
         """See `simulator.model.Model.respond`.
 
-        Bearing wear: friction grows 2.5 times and takes 3 % of the torque. Blocked filter: the fan's air intake,
-        which nearly doubles the thermal resistance of the winding. Imbalance: balance grade 4.5 mm/s.
+        - Bearing wear: friction grows 2.5 times and takes 3 % of the torque. Bearing temperature, vibration and,
+          first of all, acceleration up; torque, current and slip a little.
+        - Lubrication loss: friction grows 3.2 times and takes 1.5 % of the torque; metal touches metal. As bearing
+          wear with less acceleration, but vibration stays.
+        - Imbalance: balance grade 4.5 mm/s. Vibration up, acceleration and bearing temperature a little.
+        - Blocked filter: the fan's air intake, which nearly doubles the thermal resistance of the winding. Winding
+          temperature up, the bearing's by an eighth of that.
+        - Overheating: blocked ventilation, the motor breathes its own exhaust air. Winding and bearing temperature up
+          alike, and a hot rotor slips more: speed down.
         """
         voltage = 1.0 + VOLTAGE_SD * conditions.supply
-        torque = conditions.load + 0.03 * faults["bearing_wear"]
-        speed = synchronous_rpm(self.rated_rpm) * (1.0 - slip(torque, voltage, self.rated_rpm))
+        torque = conditions.load + 0.03 * faults["bearing_wear"] + 0.015 * faults["lubrication_loss"]
+        own_air_k = OWN_AIR_K * faults["overheating"]
+        hot_slip = slip(torque, voltage, self.rated_rpm) * (1.0 + RESISTANCE_PER_K * own_air_k)
+        speed = synchronous_rpm(self.rated_rpm) * (1.0 - hot_slip)
         current = current_part(torque, voltage)
         winding_k = self.winding_rise_k * copper_heat(current) * (1.0 + 0.9 * faults["blocked_filter"])
-        friction = 1.0 + 1.5 * faults["bearing_wear"] + 0.15 * faults["imbalance"]
+        friction = 1.0 + 1.5 * faults["bearing_wear"] + 0.15 * faults["imbalance"] + 2.2 * faults["lubrication_loss"]
         bearing_k = self.bearing_rise_k * friction * speed / self.rated_rpm + 0.12 * winding_k
         values = {
             "torque": 9550.0 * self.rated_kw / self.rated_rpm * torque,
             "speed": speed,
             "current": current * rated_current_a(self.rated_kw),
-            "winding_temperature": conditions.ambient + winding_k,
-            "bearing_temperature": conditions.ambient + bearing_k,
+            "winding_temperature": conditions.ambient + own_air_k + winding_k,
+            "bearing_temperature": conditions.ambient + own_air_k + bearing_k,
             "vibration": self._vibration(torque, faults),
             "acceleration": self._acceleration(torque, faults),
         }
@@ -72,12 +87,12 @@ class Motor:
         return rss(base, 4.5 * faults["imbalance"], 2.0 * faults["bearing_wear"])
 
     def _acceleration(self, torque: Array, faults: Mapping[str, Array]) -> Array:
-        """RMS acceleration, g: impacts of a bearing defect show here long before they move the velocity.
+        """RMS acceleration, g: impacts of a bearing defect, and of a broken oil film, show here first.
 
         Source: Randall, Vibration-based Condition Monitoring, 2.2.3 and 5.5.
         """
         base = self.acceleration_g * (1.0 + 0.3 * (torque - 0.9))
-        return rss(base, 2.5 * faults["bearing_wear"], 0.1 * faults["imbalance"])
+        return rss(base, 2.5 * faults["bearing_wear"], 0.1 * faults["imbalance"], 0.9 * faults["lubrication_loss"])
 
 
 def synchronous_rpm(rated_rpm: Array) -> Array:

@@ -22,6 +22,10 @@ WEIGHT_BAR_M = 998.0 * 9.81 / 1e5
 ATMOSPHERE_BAR, VAPOUR_BAR = 1.013, 0.0234
 SHUTOFF, DROOP, STATIC, NETWORK = 1.25, 0.25, 0.30, 0.65
 """Shut-off head, loss of head with flow, static head and network loss, as parts of rated head (at rated flow)."""
+VALVE, VALVE_TRAVEL = 0.1, 0.75
+"""Loss in the open discharge valve as a part of rated head (some of `NETWORK`), and how far a stuck one closes."""
+LEAK = 0.25
+"""What a full leak takes at rated head, as a part of rated flow."""
 TANK_M, TANK_SD_M, STRAINER_M, NPSH_M = 1.0, 0.12, 0.8, 5.0
 """Level above the pump and its deviation, loss in the clean strainer, NPSH3: metres, at rated flow."""
 LINE_VOLT, POWER_FACTOR, MOTOR_EFFICIENCY = 400.0, 0.86, 0.92
@@ -32,7 +36,9 @@ class _Point:
     """An operating point; every array is (steps, n)."""
 
     flow: Array
-    """Part of rated flow."""
+    """Through the pump, as a part of rated flow."""
+    delivered: Array
+    """What of it reaches the flow meter behind the leak, as a part of rated flow."""
     head_m: Array
     suction_bar: Array
     """Absolute."""
@@ -54,7 +60,9 @@ class Pump:
         "casing_temperature": Signal(0.12, lag_s=1200.0),
         "vibration": Signal(0.03, relative=0.05),
     }
-    FAULTS: ClassVar[frozenset[str]] = frozenset({"bearing_wear", "imbalance", "cavitation", "blocked_filter"})
+    FAULTS: ClassVar[frozenset[str]] = frozenset(
+        {"bearing_wear", "blocked_filter", "cavitation", "imbalance", "leak", "lubrication_loss", "valve_stuck"}
+    )
 
     def __init__(self, machines: Sequence[Machine], rng: np.random.Generator) -> None:
         differ = rng.standard_normal((len(machines), 4)).clip(-2.5, 2.5).T
@@ -70,18 +78,23 @@ class Pump:
     def respond(self, conditions: Conditions, faults: Mapping[str, Array]) -> Response:
         """See `simulator.model.Model.respond`.
 
-        Blocked filter: the strainer's loss becomes six times as high. Cavitation: the suction level falls by 5.5 m.
-        Bearing wear: friction grows 2.4 times. Imbalance: balance grade 5.5 mm/s.
+        - Bearing wear: friction grows 2.4 times. Bearing temperature, vibration and a little power up.
+        - Lubrication loss: friction grows 3 times, by shear and not by impacts. As bearing wear, but vibration stays.
+        - Imbalance: balance grade 5.5 mm/s. Vibration up, the bearing a little warmer.
+        - Blocked filter: the strainer's loss becomes six times as high. Both pressures, flow and power down.
+        - Cavitation: the suction level falls by 5.5 m. Both pressures, flow and power down, vibration up, restless.
+        - Leak: between pump and flow meter. Flow and discharge pressure down, but power up.
+        - Valve stuck: the discharge valve, three quarters closed. Flow and power down, but discharge pressure up.
         """
         speed = conditions.load
         point = self._operating_point(speed, conditions.supply, faults)
-        friction = 1.0 + 1.4 * faults["bearing_wear"] + 0.15 * faults["imbalance"]
+        friction = 1.0 + 1.4 * faults["bearing_wear"] + 0.15 * faults["imbalance"] + 2.0 * faults["lubrication_loss"]
         efficiency = self.efficiency * part_load(point.flow / speed) * (1.0 - 0.04 * point.vapour**2)
         hydraulic_kw = WEIGHT_BAR_M * 100.0 * self.flow_m3_s * point.flow * point.head_m
         shaft_kw = hydraulic_kw / efficiency + 0.015 * self.rated_kw * speed * friction
         power_kw = shaft_kw / MOTOR_EFFICIENCY
         heat = (shaft_kw - hydraulic_kw) / (0.25 * self.rated_kw * point.flow)
-        flow = 3600.0 * self.flow_m3_s * point.flow
+        flow = 3600.0 * self.flow_m3_s * point.delivered
         values = {
             "suction_pressure": point.suction_bar,
             "discharge_pressure": point.suction_bar + WEIGHT_BAR_M * point.head_m,
@@ -99,15 +112,18 @@ class Pump:
         """Where pump and system meet; bubbles found at the point without them then take some of the head."""
         strainer = self.strainer * (1.0 + 5.0 * faults["blocked_filter"])
         level_m = TANK_M + TANK_SD_M * supply - 5.5 * faults["cavitation"]
-        static, losses = STATIC - (level_m - TANK_M) / self.head_m, DROOP + NETWORK + strainer
+        static = STATIC - (level_m - TANK_M) / self.head_m
+        losses = DROOP + (NETWORK + throttled(faults["valve_stuck"])) + strainer
         clear = flow_part(speed, SHUTOFF, static, losses)
+        leak = LEAK * faults["leak"] * np.sqrt(STATIC + NETWORK * clear * clear)
         npsh_m = npsh_available_m(level_m - strainer * clear * clear * self.head_m)
         vapour = cavitation(npsh_m, npsh_required_m(clear))
         shutoff = SHUTOFF * (1.0 - 0.03 * vapour * vapour)
-        flow = flow_part(speed, shutoff, static, losses)
+        delivered = flow_part(speed, shutoff, static, losses, own=DROOP + strainer, leak=leak)
+        flow = delivered + leak
         head_m = self.head_m * (shutoff * speed * speed - DROOP * flow * flow)
         suction_bar = ATMOSPHERE_BAR + WEIGHT_BAR_M * (level_m - strainer * flow * flow * self.head_m)
-        return _Point(flow, head_m, suction_bar, vapour)
+        return _Point(flow, delivered, head_m, suction_bar, vapour)
 
     def _vibration(self, speed: Array, point: _Point, faults: Mapping[str, Array]) -> Array:
         """RMS velocity, mm/s: base and off-design turbulence, imbalance (e·ω of ISO 21940-11), bearing, bubbles.
@@ -118,13 +134,31 @@ class Pump:
         return rss(base, 5.5 * faults["imbalance"] * speed, 3.2 * faults["bearing_wear"] * speed, 2.8 * point.vapour)
 
 
-def flow_part(speed: Array, shutoff: Array | float, static: Array, losses: Array) -> Array:
-    """Where pump curve and system curve meet, as a part of rated flow.
+def flow_part(
+    speed: Array,
+    shutoff: Array | float,
+    static: Array,
+    losses: Array,
+    *,
+    own: Array | float = 0.0,
+    leak: Array | float = 0.0,
+) -> Array:
+    """What arrives behind a leak where pump curve and system curve meet, as a part of rated flow.
 
     Affinity laws (Q ∝ s, H ∝ s²) turn the curve H = H₀ − aQ² into H₀s² − aQ²; the system asks for Hₛ + kQ².
-    Source: Gülich, Centrifugal Pumps, 3.4 and 11.1. `losses` is a + k.
+    Source: Gülich, Centrifugal Pumps, 3.4 and 11.1. `losses` is a + k; the part `own` of it, ahead of the leak, carries
+    the leak too (by Torricelli ∝ √H), so that a quadratic equation in Q is left.
     """
-    return np.sqrt(np.maximum(shutoff * speed * speed - static, 1e-3) / losses)
+    head, slope = shutoff * speed * speed - static - own * leak * leak, own * leak / losses
+    return np.sqrt(slope * slope + np.maximum(head, 1e-3) / losses) - slope
+
+
+def throttled(stuck: Array) -> Array:
+    """Further loss of the discharge valve, as a part of rated head: with the inverse square of its opening.
+
+    Source: IEC 60534-2-1, Q ∝ Kv·√Δp; a linear valve, so that Kv is its opening.
+    """
+    return VALVE * ((1.0 - VALVE_TRAVEL * stuck) ** -2.0 - 1.0)
 
 
 def npsh_available_m(suction_m: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,22 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import HeadraceError
-from features.plant import Machine, Plant
+from features.plant import Channel, Machine, Plant
 from simulator.lag import Array
 from simulator.models import model_of
+from simulator.units import OTHER_UNITS
 
 GROWTH_S = {
     "bearing_wear": 1800.0,
     "imbalance": 60.0,
     "cavitation": 600.0,
     "blocked_filter": 1800.0,
+    "leak": 900.0,
+    "overheating": 1800.0,
+    "valve_stuck": 120.0,
+    "lubrication_loss": 1200.0,
     "stuck": 0.0,
     "drift": 1200.0,
     "spike": 0.0,
     "dropout": 0.0,
+    "noise": 600.0,
+    "wrong_unit": 0.0,
 }
 """Every fault, and the seconds it usually takes from onset to full severity."""
-SENSOR_FAULTS = ("stuck", "drift", "spike", "dropout")
+SENSOR_FAULTS = ("stuck", "drift", "spike", "dropout", "noise", "wrong_unit")
+FIRST_FAULTS = {
+    "motor": ("bearing_wear", "blocked_filter", "imbalance", "stuck", "drift", "spike", "dropout"),
+    "pump": ("bearing_wear", "blocked_filter", "cavitation", "imbalance", "stuck", "drift", "spike", "dropout"),
+}
+"""What these classes could have when seeds were first written down: drawing from it keeps every seed's faults."""
 EXPONENT = {"bearing_wear": 2.0}
 """Shape of the growth where it is not a straight line: a damaged raceway damages itself the faster, the worse it is."""
 
@@ -126,12 +138,29 @@ class Scenario:
         return [_truth(fault, start_ms, duration_s) for fault in begun]
 
     @classmethod
-    def draw(cls, plant: Plant, seed: int, duration_s: float, *, share: float = 0.25, quiet_s: float = 0.0) -> Scenario:
-        """One fault each for a share of the machines, from the seed; none begins before `quiet_s`."""
+    def draw(
+        cls,
+        plant: Plant,
+        seed: int,
+        duration_s: float,
+        *,
+        share: float = 0.25,
+        quiet_s: float = 0.0,
+        every_kind: bool = False,
+    ) -> Scenario:
+        """One fault each for a share of the machines, from the seed; none begins before `quiet_s`.
+
+        Pumps and motors get one of `FIRST_FAULTS`, or with `every_kind` any that they can have; others always do.
+        """
         rng = np.random.default_rng([seed, 0xFA])
         count = round(share * len(plant.machines))
         chosen = rng.choice(len(plant.machines), count, replace=False)
-        return cls(tuple(_draw(plant.machines[i], plant, rng, quiet_s, duration_s) for i in sorted(chosen)))
+        drawn = []
+        for machine in (plant.machines[i] for i in sorted(chosen)):
+            kinds = _drawable(machine, plant, every_kind)
+            onset_s = quiet_s, max(quiet_s, 0.9 * duration_s)
+            drawn.append(_draw(machine.id, kinds, plant.classes[machine.class_].channels, onset_s, rng))
+        return cls(tuple(drawn))
 
 
 HEALTHY = Scenario()
@@ -148,13 +177,30 @@ def faults_of(machine: Machine) -> tuple[str, ...]:
     return (*sorted(model_of(machine.class_).FAULTS), *SENSOR_FAULTS)
 
 
-def _draw(machine: Machine, plant: Plant, rng: np.random.Generator, quiet_s: float, duration_s: float) -> Fault:
-    name = str(rng.choice(faults_of(machine)))
-    channels = list(plant.classes[machine.class_].channels)
-    onset_s = round(float(rng.uniform(quiet_s, max(quiet_s, 0.9 * duration_s))))
+def channels_for(fault: str, channels: Mapping[str, Channel]) -> list[str]:
+    """The channels of a class that a sensor fault can be on: for a wrong unit those that have another."""
+    return [name for name, channel in channels.items() if fault != "wrong_unit" or channel.unit in OTHER_UNITS]
+
+
+def _drawable(machine: Machine, plant: Plant, every_kind: bool) -> list[str]:
+    kinds = faults_of(machine) if every_kind else FIRST_FAULTS.get(machine.class_, faults_of(machine))
+    channels = plant.classes[machine.class_].channels
+    return [kind for kind in kinds if kind not in SENSOR_FAULTS or channels_for(kind, channels)]
+
+
+def _draw(
+    machine_id: str,
+    kinds: Sequence[str],
+    channels: Mapping[str, Channel],
+    between_s: tuple[float, float],
+    rng: np.random.Generator,
+) -> Fault:
+    """The order of the draws is part of what a seed means."""
+    name = str(rng.choice(kinds))
+    onset_s = round(float(rng.uniform(*between_s)))
     severity = round(float(rng.uniform(0.6, 1.0)), 2)
-    channel = str(rng.choice(channels)) if name in SENSOR_FAULTS else None
-    return Fault(machine.id, name, onset_s, severity=severity, channel=channel)
+    channel = str(rng.choice(channels_for(name, channels))) if name in SENSOR_FAULTS else None
+    return Fault(machine_id, name, onset_s, severity=severity, channel=channel)
 
 
 def _check(fault: Fault, plant: Plant) -> None:
@@ -166,10 +212,24 @@ def _check(fault: Fault, plant: Plant) -> None:
         raise ScenarioError(
             f"{fault.fault} of {machine.id}: expected a channel ({', '.join(channels)}), got {fault.channel!r}"
         )
+    _check_unit(fault, plant.classes[machine.class_].channels)
     if not fault.of_sensor and fault.channel is not None:
         raise ScenarioError(f"{fault.fault} of {machine.id}: expected no channel, got {fault.channel!r}")
     if not 0.0 < fault.severity <= 1.0:
         raise ScenarioError(f"{fault.fault} of {machine.id}: expected a severity in (0, 1], got {fault.severity}")
+
+
+def _check_unit(fault: Fault, channels: Mapping[str, Channel]) -> None:
+    """A unit is wrong at once or not at all, and only where it can be mistaken for another."""
+    if fault.fault != "wrong_unit":
+        return
+    if fault.channel not in channels_for("wrong_unit", channels):
+        raise ScenarioError(
+            f"wrong_unit of {fault.machine_id}: expected a channel in one of {', '.join(OTHER_UNITS)}, "
+            f"got {fault.channel!r} in {channels[fault.channel or ''].unit!r}"
+        )
+    if fault.growth_s:
+        raise ScenarioError(f"wrong_unit of {fault.machine_id}: expected no growth, got {fault.growth_s:g} s")
 
 
 def _truth(fault: Fault, start_ms: int, duration_s: float) -> Truth:

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from features.plant import Channel
 from simulator.lag import Array, lag_share, lagged
 from simulator.model import Response, Signal
-from simulator.scenario import SENSOR_FAULTS, Course, Fault
+from simulator.scenario import Course, Fault
 
 DRIFT_PART = 0.1
 """Offset of a fully drifted sensor, as a part of the channel's range."""
+NOISE_TIMES = 20.0
+"""Deviation of a fully noisy sensor, as a multiple of its healthy one."""
 SPIKE_SHARE = 0.02
 """Part of a fully severe spiking sensor's samples that are spikes."""
 
@@ -66,13 +68,22 @@ def quantised(values: Array, resolution: Array) -> Array:
 class Fitting:
     """The faults of one kind that a class's sensors have; position (channel, machine) of each of k."""
 
-    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], place: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        channels: Mapping[str, Channel],
+        place: Mapping[str, int],
+        signals: Mapping[str, Signal],
+    ) -> None:
         names = list(channels)
         self.course = Course.of(faults)
         self.channel = np.array([names.index(fault.channel or "") for fault in faults], np.intp)
         self.machine = np.array([place[fault.machine_id] for fault in faults], np.intp)
         spans = np.array([channel.range[1] - channel.range[0] for channel in channels.values()])
         self.span = spans[self.channel]
+        own = np.array([(signals[name].noise, signals[name].relative) for name in names])
+        self.noise, self.relative = own[self.channel].T[..., None]
+        """(k, 1) the healthy sensor's, see `Signal`."""
         self.held = np.full(len(faults), np.nan)
         """Last sample before the onset of a stuck sensor; NaN until then."""
 
@@ -80,25 +91,39 @@ class Fitting:
 class SensorFaults:
     """Spoils samples the way broken sensors do; remembers what a stuck sensor shows."""
 
-    def __init__(self, faults: Sequence[Fault], channels: Mapping[str, Channel], place: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        channels: Mapping[str, Channel],
+        place: Mapping[str, int],
+        signals: Mapping[str, Signal],
+    ) -> None:
         self._fittings = {
-            kind: Fitting([fault for fault in faults if fault.fault == kind], channels, place)
-            for kind in SENSOR_FAULTS
+            kind: Fitting([fault for fault in faults if fault.fault == kind], channels, place, signals)
+            for kind in _SPOIL
             if any(fault.fault == kind for fault in faults)
         }
 
     def spoil(self, values: Array, elapsed_s: Array, rng: np.random.Generator) -> None:
         """Changes (channels, steps, n) values in place; (steps,) seconds from the start.
 
-        In this order: drift adds a growing offset; spike throws single samples by 40 to 80 % of the range;
-        stuck repeats its first sample; dropout loses samples (NaN), each with the severity as probability.
+        In this order: noise makes the sensor's own noise a multiple; drift adds a growing offset; spike throws single
+        samples by 40 to 80 % of the range; stuck repeats its first sample; dropout loses samples (NaN), each with the
+        severity as probability. (A wrong unit comes later, see `gateway`.)
         """
-        for kind, spoil in (("drift", _drift), ("spike", _spike), ("stuck", _stuck), ("dropout", _dropout)):
-            if kind in self._fittings:
-                fitting = self._fittings[kind]
-                at = fitting.channel, slice(None), fitting.machine
-                severity, present = fitting.course.at(elapsed_s)
-                values[at] = spoil(values[at], fitting, severity.T, present.T, rng)
+        for kind, fitting in self._fittings.items():
+            at = fitting.channel, slice(None), fitting.machine
+            severity, present = fitting.course.at(elapsed_s)
+            values[at] = _SPOIL[kind](values[at], fitting, severity.T, present.T, rng)
+
+
+def _noise(
+    samples: Array, fitting: Fitting, severity: Array, _present: NDArray[np.bool_], rng: np.random.Generator
+) -> Array:
+    """Variances of uncorrelated noise add: what is missing from one to the wanted multiple."""
+    times = 1.0 + (NOISE_TIMES - 1.0) * severity
+    deviation: Array = (fitting.noise + fitting.relative * np.abs(samples)) * np.sqrt(times * times - 1.0)
+    return samples + deviation * rng.standard_normal(samples.shape)
 
 
 def _drift(
@@ -129,3 +154,7 @@ def _dropout(
     samples: Array, _fitting: Fitting, severity: Array, _present: NDArray[np.bool_], rng: np.random.Generator
 ) -> Array:
     return np.where(rng.random(samples.shape) < severity, np.nan, samples)
+
+
+_SPOIL = {"noise": _noise, "drift": _drift, "spike": _spike, "stuck": _stuck, "dropout": _dropout}
+"""Sensor faults in the order in which they spoil a sample."""

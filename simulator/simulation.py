@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.plant import Plant
 from simulator.cycles import Surroundings
+from simulator.gateway import Gateway
 from simulator.lag import Array
 from simulator.models import check_simulable, model_of
 from simulator.scenario import HEALTHY, Course, Fault, Scenario
@@ -116,7 +117,9 @@ class _ClassRun:
         healthy = {kind: np.zeros((RUN_IN_S.size, 1)) for kind in model.FAULTS}
         past = self._surroundings.planned(self._start_ms / 1000.0 + RUN_IN_S)
         self._lags.run_in(self._model.respond(past, healthy), 240.0)
-        self._sensor_faults = SensorFaults([fault for fault in faults if fault.of_sensor], self._channels, ids)
+        of_sensors = [fault for fault in faults if fault.of_sensor]
+        self._sensor_faults = SensorFaults(of_sensors, self._channels, ids, self._signals)
+        self._gateway = Gateway(of_sensors, self._channels, ids)
 
     @property
     def nothing(self) -> Array:
@@ -146,7 +149,8 @@ class _ClassRun:
         self._sensor_faults.spoil(values, elapsed_s, rng)
         for row, channel in zip(values, self._channels.values(), strict=True):
             row[step % round(channel.period_s / self.period_s) != 0] = np.nan
-        return quantised(values, np.array([channel.resolution for channel in self._channels.values()]))
+        steps = quantised(values, np.array([channel.resolution for channel in self._channels.values()]))
+        return self._gateway.send(steps, elapsed_s)
 
 
 class _MachineFault:

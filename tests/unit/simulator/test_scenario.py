@@ -1,18 +1,31 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import PlantError
+from features.plant import Plant
 from simulator.demo import demo_plant
-from simulator.scenario import SENSOR_FAULTS, Fault, Scenario, ScenarioError, truth_lines
+from simulator.scenario import GROWTH_S, Fault, Scenario, ScenarioError, truth_lines
 from simulator.simulation import Simulation
 
 PLANT = demo_plant(20, 20)
+PROCESS = Plant.load(Path(__file__).parents[3] / "plants" / "process.yaml")
 START_MS = 1_760_000_000_000
+
+
+def unitless(*channels: str) -> Plant:
+    """Twenty pumps, some of whose channels are in a unit that the simulator does not know."""
+    plant = demo_plant(20, 0)
+    pump = plant.classes["pump"]
+    odd = {name: msgspec.structs.replace(pump.channels[name], unit="l/d") for name in channels}
+    changed = msgspec.structs.replace(pump, channels=pump.channels | odd)
+    return msgspec.structs.replace(plant, classes=plant.classes | {"pump": changed})
 
 
 def test_truth_says_what_happened() -> None:
@@ -46,9 +59,30 @@ def test_a_drawn_scenario_fits_its_plant(seed: int, share: float) -> None:
     assert scenario == Scenario.draw(PLANT, seed, 7200.0, share=share, quiet_s=3600.0)
 
 
+def drawn(plant: Plant, *, every_kind: bool, seeds: int = 5) -> set[str]:
+    scenarios = (Scenario.draw(plant, seed, 60.0, share=1.0, every_kind=every_kind) for seed in range(seeds))
+    return {fault.fault for scenario in scenarios for fault in scenario.faults}
+
+
 def test_enough_draws_have_every_fault() -> None:
-    drawn = {fault.fault for seed in range(5) for fault in Scenario.draw(PLANT, seed, 60.0, share=1.0).faults}
-    assert drawn == {"bearing_wear", "imbalance", "cavitation", "blocked_filter", *SENSOR_FAULTS}
+    first = {"bearing_wear", "imbalance", "cavitation", "blocked_filter", "stuck", "drift", "spike", "dropout"}
+    assert drawn(PLANT, every_kind=False) == first
+    assert drawn(PLANT, every_kind=True) == set(GROWTH_S)
+    assert drawn(PROCESS, every_kind=False, seeds=25) == set(GROWTH_S)
+
+
+def test_a_wrong_unit_is_not_drawn_where_there_is_no_other() -> None:
+    assert "wrong_unit" in drawn(unitless("flow"), every_kind=True)
+    assert "wrong_unit" not in drawn(unitless(*PLANT.classes["pump"].channels), every_kind=True)
+    scenarios = [Scenario.draw(unitless("flow"), seed, 60.0, share=1.0, every_kind=True) for seed in range(20)]
+    wrong = {f.channel for scenario in scenarios for f in scenario.faults if f.fault == "wrong_unit"}
+    assert wrong == set(PLANT.classes["pump"].channels) - {"flow"}
+
+
+def test_a_wrong_unit_needs_another() -> None:
+    says = r"wrong_unit of p-001: expected a channel in one of A, Cel, .*, got 'flow' in 'l/d'"
+    with pytest.raises(ScenarioError, match=says):
+        Simulation(unitless("flow"), scenario=Scenario((Fault("p-001", "wrong_unit", 0.0, channel="flow"),)))
 
 
 @pytest.mark.parametrize(
@@ -56,6 +90,10 @@ def test_enough_draws_have_every_fault() -> None:
     [
         (Fault("m-001", "cavitation", 0.0), "got 'cavitation'"),
         (Fault("m-001", "rust", 0.0), "got 'rust'"),
+        (Fault("m-001", "leak", 0.0), "got 'leak'"),
+        (Fault("p-001", "overheating", 0.0), "got 'overheating'"),
+        (Fault("p-001", "wrong_unit", 0.0), "expected a channel .*, got None"),
+        (Fault("p-001", "wrong_unit", 0.0, growth_s=60.0, channel="flow"), "expected no growth, got 60 s"),
         (Fault("m-001", "stuck", 0.0), "expected a channel .*, got None"),
         (Fault("m-001", "stuck", 0.0, channel="flow"), "got 'flow'"),
         (Fault("m-001", "imbalance", 0.0, channel="current"), "expected no channel"),

@@ -5,7 +5,7 @@ import pytest
 
 from simulator.demo import demo_plant
 from simulator.lag import Array
-from simulator.scenario import Fault, Scenario
+from simulator.scenario import SENSOR_FAULTS, Fault, Scenario
 from simulator.simulation import Simulation
 
 PLANT = demo_plant(2, 0)
@@ -23,7 +23,7 @@ def fault(kind: str, channel: str, severity: float = 1.0) -> Fault:
     return Fault("p-002", kind, ONSET, severity=severity, channel=channel, duration_s=END - ONSET)
 
 
-@pytest.mark.parametrize("kind", ["stuck", "drift", "spike", "dropout"])
+@pytest.mark.parametrize("kind", SENSOR_FAULTS)
 def test_only_the_sensor_and_only_while_it_lasts(kind: str) -> None:
     differs = sampled() != sampled(fault(kind, "flow"))
     channel, step, machine = np.nonzero(differs)
@@ -58,3 +58,18 @@ def test_spikes_are_rare_single_and_far() -> None:
 def test_dropout_loses_its_share(severity: float) -> None:
     flow = sampled(fault("dropout", "flow", severity))[list(CHANNELS).index("flow"), ONSET:END, 1]
     assert np.isnan(flow).mean() == pytest.approx(severity, abs=0.06)
+
+
+@pytest.mark.parametrize(("severity", "times"), [(1.0, 20.0), (0.5, 10.5)])
+def test_noise_grows_to_twenty_times(severity: float, times: float) -> None:
+    at = list(CHANNELS).index("suction_pressure")
+    healthy, noisy = sampled(), sampled(Fault("p-002", "noise", ONSET, 0.0, severity, "suction_pressure"))
+    added = (noisy - healthy)[at, ONSET:, 1]
+    assert np.hypot(added.std(), 0.008) == pytest.approx(times * 0.008, rel=0.1)
+    assert abs(added.mean()) < 4 * added.std() / np.sqrt(added.size)
+
+
+def test_noise_grows() -> None:
+    at = list(CHANNELS).index("flow")
+    added = (sampled(Fault("p-002", "noise", ONSET, growth_s=800.0, channel="flow")) - sampled())[at, ONSET:, 1]
+    assert added[:200].std() < 0.5 * added[-200:].std()

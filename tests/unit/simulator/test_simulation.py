@@ -102,7 +102,7 @@ def test_a_class_without_physics_is_refused() -> None:
         classes={"fan": PLANT.classes["pump"]},
         machines=(msgspec.structs.replace(PLANT.machines[0], class_="fan"),),
     )
-    with pytest.raises(PlantError, match="expected one of motor, pump, got 'fan'"):
+    with pytest.raises(PlantError, match="expected one of compressor, conveyor, motor, pump, got 'fan'"):
         Simulation(plant)
 
 
