@@ -88,7 +88,7 @@ def _follow(at: Step, name: str, *, here: bool, alarm: bool) -> Iterator[Alert]:
     if condition is None or not (here or alarm or condition.going_on):
         return
     run, said = condition.run, condition.said
-    add(run, at.look, alarm=alarm)
+    add(run, at.look if name == ANOMALY else at.look._replace(explained=None), alarm=alarm)
     if said and said.state.active:
         yield from _go_on(at, name, run, said)
     elif run.alarm_since_ms is not None and _lasted(run.alarm_since_ms, at) >= _on_delay_s(name, at.of.options):
@@ -152,7 +152,7 @@ def _raise(at: Step, name: str, condition: Condition) -> Iterator[Alert]:
     """A new alert, or the same again."""
     run, said = condition.run, condition.said
     if said is not None:
-        said.cleared_ms = None
+        said.cleared_ms, said.told_ms = None, at.look.end_ms
         _assess(at, name, run, said)
         yield from move(at.alert(name, run, said), Input.RAISE)
         return
@@ -160,6 +160,7 @@ def _raise(at: Step, name: str, condition: Condition) -> Iterator[Alert]:
         alert_id=event_id(at.of.machine.id, f"alert:{name}", run.onset_ms),
         case_id=_case(at, run.onset_ms).case_id,
         raised_ms=at.look.end_ms,
+        told_ms=at.look.end_ms,
         severity=severity(None, run.course, at.of.options) if name == ANOMALY else "low",
         assessment=Assessment(),
     )
@@ -177,6 +178,7 @@ def _go_on(at: Step, name: str, run: Run, said: Said) -> Iterator[Alert]:
         return
     due = _lasted(said.told_ms, at) >= at.of.options.update_s
     if _assess(at, name, run, said, ask=due) or due:
+        said.told_ms = at.look.end_ms
         yield tell(at.alert(name, run, said), "updated")
 
 

@@ -86,6 +86,7 @@ class Said(msgspec.Struct, kw_only=True):
     state: State = State.RAISED
     revision: int = 0
     told_ms: int = 0
+    """Event time of its newest change that windows caused."""
     advised: int = 0
     """Events that the assessment rests on."""
     cleared_ms: int | None = None

@@ -41,7 +41,7 @@ def move(alert: Open, happened: Input) -> Iterator[Alert]:
 def tell(alert: Open, change: Change) -> Alert:
     """The alert as it is now, as its next revision."""
     memory, of, name, run, said = alert
-    said.revision, said.told_ms = said.revision + 1, memory.newest_ms
+    said.revision += 1
     place, scored = of.machine.place, run.peak is not None
     return Alert(
         alert_id=said.alert_id,

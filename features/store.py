@@ -257,6 +257,12 @@ class Store:
         found = delta.dataset(self._path(class_name)).to_table(keys, filter=where)
         return found.sort_by([(key, "ascending") for key in keys]).to_pandas()
 
+    def history(self, class_name: str, machine_ids: Iterable[str]) -> pa.Table:
+        """All that is offline of some machines: `features.rows.schema_of`, sorted by machine and end of the window."""
+        where = pc.field("machine_id").isin(list(machine_ids))
+        found = delta.dataset(self._path(class_name)).to_table(filter=where)
+        return found.sort_by([("machine_id", "ascending"), ("event_timestamp", "ascending")])
+
     def compact(self, more_than: int = 0) -> int:
         """Merge small files of all tables and delete those replaced over a week ago; the number of files merged.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from alerts.adviser import Adviser, Model
 from alerts.book import Watched, fresh, needs, step
+from alerts.look import Look
 from alerts.memory import Assessment, Memory, Question
 from alerts.orders import obey
 from contracts import command as commands
@@ -36,8 +37,11 @@ class Alerting:
     the input that caused both, so that it is never ahead of or behind what others have seen.
     """
 
-    def __init__(self, plant: Plant, adviser: Adviser) -> None:
-        self._plant, self._adviser = plant, adviser
+    def __init__(
+        self, plant: Plant, adviser: Adviser, observe: Callable[[Memory, Look, Watched], None] = lambda *_: None
+    ) -> None:
+        """`observe` is shown what is remembered of a machine after each window that was looked at."""
+        self._plant, self._adviser, self._observe = plant, adviser, observe
         self._machines = {machine.id: i for i, machine in enumerate(plant.machines)}
         self._feature_sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
         self._inputs: dict[str, Inputs] = {}
@@ -99,6 +103,7 @@ class Alerting:
         memory = memory or fresh(of)
         for alert in step(memory, look, of):
             yield self._output(alert)
+        self._observe(memory, look, of)
         self._keep(*key, memory)
         self._changed.add(key)
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "score": "training.commands:score",
     "compare": "training.compare_command:compare",
     "registry": "training.commands:registry",
-    "verify": "streams.commands:verify",
+    "verify": "streams.verify_command:verify",
     "dead-letters": "streams.commands:dead_letters",
     "replay": "streams.commands:replay",
     "status": "streams.commands:status",
@@ -67,7 +67,7 @@ def headrace(verbose: int) -> None:
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for name in ("features", "streams", "training", "simulator", "embedded", "demo"):
+    for name in ("features", "contracts", "training", "alerts", "streams", "services", "simulator", "embedded", "demo"):
         logging.getLogger(name).setLevel(level)
 
 

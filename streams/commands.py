@@ -1,4 +1,4 @@
-"""The commands that run the product: apply, worker, sink, verify, replay, status, dead-letters; they only call."""
+"""The commands that run the product: apply, worker, sink, replay, status, dead-letters; they only call."""
 
 from __future__ import annotations
 
@@ -97,31 +97,6 @@ def sink(**given: object) -> None:
 
 @click.command()
 @with_settings
-@click.argument("event_id")
-def verify(event_id: str, **given: object) -> None:
-    """Recompute an anomaly event's score from the offline store and the registry, bit for bit.
-
-    EVENT_ID may be the first letters of an id. Exit code 1 where the score, a feature or an attribution differs.
-    """
-    from features.store import Store  # noqa: PLC0415 - imports Feast
-    from streams.verify import find_event  # noqa: PLC0415
-    from streams.verify import verify as recompute  # noqa: PLC0415
-    from training.registry import Registry  # noqa: PLC0415
-
-    settings, plant = read(given)
-    event = find_event(plant, settings.bootstrap, event_id)
-    store = Store.open(plant, settings.home_path, settings.redis_url)
-    verdict = recompute(event, plant, store, Registry(settings.registry))
-    click.echo(f"event   {event.event_id}  {event.machine_id}  window ends {event.window_end_ms}")
-    click.echo(f"score   {event.score!r} in the event, {verdict.score!r} recomputed")
-    click.echo(f"raised by  {_parts(event.attributions)} in the event, {_parts(verdict.attributions)} recomputed")
-    click.echo(f"bundle  {event.bundle[:12]}, features that differ: {verdict.differing or 'none'}")
-    click.echo("holds, bit for bit" if verdict.holds else "does NOT hold")
-    sys.exit(0 if verdict.holds else 1)
-
-
-@click.command()
-@with_settings
 @click.option(
     "--from",
     "begin",
@@ -181,11 +156,6 @@ def status(*, as_json: bool, **given: object) -> None:
         click.echo(msgspec.json.encode(found))
     else:
         Console(highlight=False).print(*tables(found))
-
-
-def _parts(attributions: dict[str, float]) -> str:
-    """The channels that raise a score most."""
-    return ", ".join(f"{channel} {part:.1%}" for channel, part in list(attributions.items())[:3]) or "nothing"
 
 
 @contextmanager

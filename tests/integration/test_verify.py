@@ -14,14 +14,15 @@ import redis
 from click.testing import CliRunner, Result
 from deltalake import DeltaTable, write_deltalake
 
+from contracts.alert import Alert
 from contracts.cloudevents import headers
 from contracts.event import AnomalyEvent
 from features.errors import BundleError, HeadraceError
 from features.naming import table_path
 from features.schema import FeatureSet
 from features.store import Store
-from streams.commands import verify
 from streams.reading import committed_records
+from streams.verify_command import verify
 from tests.support import Site, plant_named, telemetry
 from training.bundle import bundle_from_dense
 from training.registry import Registry
@@ -89,6 +90,32 @@ def test_events_hold_bit_for_bit(site: Site, events: list[AnomalyEvent]) -> None
         assert result.exit_code == 0, result.output
         assert "holds, bit for bit" in result.output
     assert verified(site, events[0].event_id[:12]).exit_code == 0
+
+
+def test_all_alerts_hold_bit_for_bit(site: Site) -> None:
+    result = verified(site, "--alerts")
+    assert result.exit_code == 0, result.output
+    assert "all hold, bit for bit" in result.output
+
+
+def test_one_alert_can_be_verified_by_its_id(site: Site) -> None:
+    (record, *_) = committed_records(site.bootstrap, site.plant.topics.alerts)
+    result = verified(site, Alert.decode(record.value()).alert_id[:10])
+    assert result.exit_code == 0, result.output
+    assert "1 alerts, " in result.output
+
+
+def test_alerts_of_a_changed_history_do_not_hold(site: Site, home: Path) -> None:
+    """A window is taken away: what it did to an alert is missed, and said of the right alert."""
+    path = table_path(home, FeatureSet.of(site.plant, "pump"))
+    (record, *_) = committed_records(site.bootstrap, site.plant.topics.alerts)
+    alert = Alert.decode(record.value())
+    gone = f"machine_id = '{alert.machine_id}' AND last_offset = {alert.evidence.last_offset}"
+    assert DeltaTable(path).delete(gone)["num_deleted_rows"] == 1
+    result = verified(site, "--alerts", home)
+    assert result.exit_code == 1
+    assert f"{alert.alert_id} revision {alert.revision} of {alert.machine_id}" in result.output
+    assert "does NOT hold" in result.output
 
 
 def test_a_changed_offline_value_is_noticed(site: Site, events: list[AnomalyEvent], home: Path) -> None:

@@ -110,10 +110,11 @@ def test_an_unknown_alert_is_refused_and_nothing_changes() -> None:
 def test_commands_never_change_what_the_windows_determine(orders: list[tuple[int, int]]) -> None:
     """Whatever people say: the condition's life, severity, cause and evidence are those of the windows."""
     scores = [2.0] * 4 + [0.1] * 8 + [4.0] * 8 + [0.1] * 6 + [12.0] * 5
-    alone = tell(scores, OPTIONS)
-    memory, told = fresh(OF), []
+    often = watched(Alarm(off_delay_s=300, reopen_s=600, update_s=240))
+    alone = tell(scores, often.options)
+    memory, told = fresh(often), []
     for minute, score in enumerate(scores):
-        told += step(memory, look(minute, score), OF)
+        told += step(memory, look(minute, score), often)
         for number, (_, kind) in enumerate(order for order in orders if order[0] == minute):
             if told:
                 which = about(told[-1], f"{minute}-{number}")
