@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.job import MACHINES, MEASURES, PARTITIONS, WINDOW_MS, Measure, machine_id
-from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
+from features.plant import Channel, Machine, MachineClass, Place, Plant, Topics, Window
 
 CLASS = "machine"
 _PLACE = Place(enterprise="headrace", site="bench", area="hall", line="one")
@@ -32,14 +32,7 @@ def bench_plant(
         name=name,
         classes={CLASS: machine_class},
         machines=tuple(Machine(id=machine_id(i), class_=CLASS, place=_PLACE) for i in range(machines)),
-        topics=Topics(
-            telemetry=(TelemetryTopic(name=telemetry_topic),),
-            partitions=PARTITIONS,
-            features=f"{name}.features",
-            events=f"{name}.events",
-            dead_letters=f"{name}.dead-letters",
-            snapshots=f"{name}.snapshots",
-        ),
+        topics=Topics.under(name, telemetry_topic, PARTITIONS),
     )
 
 

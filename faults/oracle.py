@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from faults.alerts import right_alerts
 from faults.manifest import Sent
 from faults.outcome import Key, Outcome, fold, log_of, state_bytes
 from faults.site import Site
@@ -94,9 +95,11 @@ def right_outcome(plant: Plant, log: Sequence[RecordBatch]) -> Outcome:
     """Everything that a run of this input must leave behind."""
     found = solve(plant, log)
     features = [key for name, number, part in found.rows for key in _row_keys(plant, name, number, part)]
-    events: list[Key] = list(events_of(plant, found, flow_over(plant, FLOW_LIMIT)))
+    bundle = flow_over(plant, FLOW_LIMIT)
+    events: list[Key] = list(events_of(plant, found, bundle))
     state = {batch.partition.number: state_bytes(plant, _state(plant, batch)) for batch in log}
-    return Outcome(features, list(found.letters), events, features, fold(features), state)
+    alerts, memories = right_alerts(plant, found.rows, bundle)
+    return Outcome(features, list(found.letters), events, features, fold(features), state, alerts, memories)
 
 
 def right_of_log(site: Site) -> Outcome:

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from numpy.typing import NDArray
 
 from contracts.event import AnomalyEvent
+from faults.alerts import Memories, Told, read_alerts, read_memories
 from faults.site import Site
 from features.naming import table_path
 from features.plant import Plant
@@ -83,6 +84,10 @@ class Outcome(NamedTuple):
     """(class, machine) → time and values of its row in Redis."""
     state: dict[int, bytes]
     """Partition → what a worker would restore, as one blob."""
+    alerts: Told
+    """Changes of alerts, in their order: partition, id, revision, all of it."""
+    memories: Memories
+    """(partition, machine) → what a worker would remember of its alerts."""
 
 
 class Findings(NamedTuple):
@@ -92,9 +97,9 @@ class Findings(NamedTuple):
     extra: int = 0
     duplicate: int = 0
     disorder: int = 0
-    """Rows that come after a later one of their machine."""
+    """Rows that come after a later one of their machine, and changes of alerts that are not the next revision."""
     state: int = 0
-    """Partitions whose restored state differs."""
+    """Partitions whose restored state differs, and machines whose alerts are remembered differently."""
     redis: int = 0
     """Machines whose online row is not the newest of the log."""
 
@@ -114,19 +119,22 @@ def outcome(site: Site, store: Store) -> Outcome:
         [row for name in plant.classes for row in _offline(plant, site.home, name)],
         {key: row for name in plant.classes for key, row in _online(plant, store, name)},
         restored_state(site),
+        read_alerts(plant, bootstrap),
+        read_memories(plant, bootstrap),
     )
 
 
 def compare(found: Outcome, right: Outcome) -> Findings:
     """What is missing, too much, twice, out of order, or different."""
     listed = [(found.features, right.features), (found.letters, right.letters)]
-    listed += [(found.events, right.events), (found.offline, right.offline)]
+    listed += [(found.events, right.events), (found.offline, right.offline), (found.alerts, right.alerts)]
     return Findings(
         missing=sum(len(set(wanted) - set(got)) for got, wanted in listed),
         extra=sum(len(set(got) - set(wanted)) for got, wanted in listed),
         duplicate=sum(len(got) - len(set(got)) for got, _ in listed),
-        disorder=_disorder(found.features),
-        state=sum(found.state[number] != right.state[number] for number in right.state),
+        disorder=_disorder(found.features) + _leaps(found.alerts),
+        state=sum(found.state[number] != right.state[number] for number in right.state)
+        + sum(found.memories.get(of) != right.memories.get(of) for of in found.memories.keys() | right.memories.keys()),
         redis=sum(found.online.get(key) != row for key, row in right.online.items()),
     )
 
@@ -210,4 +218,13 @@ def _disorder(rows: list[Key]) -> int:
     for class_name, _, machine_id, _, end_ms, *_ in rows:
         found += newest.get((class_name, machine_id), -1) >= end_ms
         newest[class_name, machine_id] = max(end_ms, newest.get((class_name, machine_id), -1))
+    return found
+
+
+def _leaps(alerts: Told) -> int:
+    newest: dict[str, int] = {}
+    found = 0
+    for _, alert_id, revision, _ in alerts:
+        found += revision != newest.get(alert_id, 0) + 1
+        newest[alert_id] = revision
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.plant import Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
+from features.plant import Channel, Machine, MachineClass, Place, Plant, Topics, Window
 from features.schema import FeatureSet
 from training.bundle import Bundle, bundle_from_dense
 
@@ -38,14 +38,7 @@ def plant_named(name: str, machines: int = 40, partitions: int = 4) -> Plant:
 
 def topics_of(name: str, partitions: int) -> Topics:
     """All topics, with the plant's name in front."""
-    return Topics(
-        telemetry=(TelemetryTopic(name=f"{name}.telemetry"),),
-        partitions=partitions,
-        features=f"{name}.features",
-        events=f"{name}.events",
-        dead_letters=f"{name}.dead-letters",
-        snapshots=f"{name}.snapshots",
-    )
+    return Topics.under(name, f"{name}.telemetry", partitions)
 
 
 def flow_over(plant: Plant, limit: float) -> Bundle:

@@ -207,6 +207,13 @@ class Topics(_Part, frozen=True):
     work_orders: TopicName = "headrace.work-orders"
     parts_demand: TopicName = "headrace.parts-demand"
 
+    @classmethod
+    def under(cls, name: str, telemetry: str, partitions: int) -> Topics:
+        """All topics of Headrace's own with a name in front instead of `headrace`."""
+        read = (TelemetryTopic(name=telemetry),)
+        own = {use: usual.replace("headrace", name, 1) for use, usual in cls(telemetry=read).own.items()}
+        return cls(telemetry=read, partitions=partitions, **own)
+
     @property
     def own(self) -> dict[str, str]:
         """The name of each topic that is Headrace's own, by what it is for."""

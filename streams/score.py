@@ -164,7 +164,7 @@ class Scoring:
         since = np.array([promotion.effective_at_ms for promotion in history])
         term = np.searchsorted(since, part.rows.end_ms[which], "right") - 1
         terms = np.unique(term[term >= 0]).tolist()
-        return [_scored(part, self._ready[scope, history[i].bundle_hash], which[term == i]) for i in terms]
+        return [scored(part, self._ready[scope, history[i].bundle_hash], which[term == i]) for i in terms]
 
     def _events(self, judged: Judged, topic: str) -> Iterator[Output]:
         bundle = judged.by.bundle
@@ -200,7 +200,7 @@ class Scoring:
         return Output(topic, part.partition.number, machine_id.encode(), event.encode(), about)
 
 
-def _scored(part: Windows, by: Ready, which: Ints) -> Judged:
+def scored(part: Windows, by: Ready, which: Ints) -> Judged:
     """Windows above the threshold alone are explained."""
     values = part.rows.values[which]
     score = by.score(values)

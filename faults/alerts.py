@@ -1,0 +1,64 @@
+"""Alerts of a run, and those that it must have: computed from all windows in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from alerts.adviser import Adviser
+from contracts.alert import Alert
+from features.plant import Plant
+from features.samples import Rows
+from streams.alerting import Alerting
+from streams.batch import Partition, Windows
+from streams.reading import committed_records
+from streams.restoring import read_alert_states
+from streams.score import Judged, Ready, scored
+from training.bundle import Bundle
+
+Key = tuple[Any, ...]
+Told = list[Key]
+Memories = dict[tuple[int, str], bytes]
+"""(partition, machine) → what is remembered of it."""
+
+
+def read_alerts(plant: Plant, bootstrap: str) -> Told:
+    """Every change on the alerts topic, in its order: partition and all that was told."""
+    records = committed_records(bootstrap, plant.topics.alerts)
+    return [_key(plant, record.partition(), Alert.decode(record.value())) for record in records]
+
+
+def read_memories(plant: Plant, bootstrap: str) -> Memories:
+    """What the next worker would remember."""
+    numbers = range(plant.topics.partitions)
+    found = read_alert_states(bootstrap, plant.topics.alert_state, numbers)
+    telemetry = plant.topics.telemetry[0].name
+    return {(n, m): _named(telemetry, value) for n in numbers for m, value in found[n].items()}
+
+
+def right_alerts(plant: Plant, rows: Iterable[tuple[str, int, Rows]], bundle: Bundle) -> tuple[Told, Memories]:
+    """What must be told of (class, partition, windows), and what must be remembered after that."""
+    alerting, telemetry = Alerting(plant, Adviser.of(plant)), plant.topics.telemetry[0].name
+    outputs = alerting.take(_judged(telemetry, rows, bundle))
+    told = [_key(plant, output.partition, Alert.decode(output.value or b"")) for output in outputs]
+    changes = alerting.changes()
+    return told, {(one.partition, (one.key or b"").decode()): _named(telemetry, one.value or b"") for one in changes}
+
+
+def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], bundle: Bundle) -> Iterator[Judged]:
+    ready = Ready(bundle, bundle.scorer(), bundle.explainer(), None)
+    for name, number, part in rows:
+        if name == bundle.card.machine_class and len(part.machine):
+            yield scored(Windows(name, Partition(telemetry, number), part), ready, np.arange(len(part.machine)))
+
+
+def _key(plant: Plant, partition: int, alert: Alert) -> Key:
+    """The whole alert as its bytes, without the plant's name."""
+    return partition, alert.alert_id, alert.revision, _named(plant.topics.telemetry[0].name, alert.encode())
+
+
+def _named(telemetry: str, value: bytes) -> bytes:
+    """With a name of one length in the place of the telemetry topic's, so that runs can be compared."""
+    return value.replace(telemetry.encode(), b"telemetry")
