@@ -27,7 +27,7 @@ class _Envelope(NamedTuple):
 
     constant: Headers
     read: Callable[[Record], tuple[Any, ...]]
-    """Of a record: time, key, subject, and the parts of its id."""
+    """Of a record: time, key, subject, and the parts of its id, of which the first is a string."""
 
 
 def headers(record: Record, plant: str) -> Headers:
@@ -44,10 +44,10 @@ def headers(record: Record, plant: str) -> Headers:
         HeadraceError: it is no public record.
     """
     constant, read = _envelope(type(record), plant)
-    time_ms, key, subject, *ids = read(record)
+    time_ms, key, subject, own, *more = read(record)
     found = [
         *constant,
-        ("ce_id", ".".join(map(str, ids)).encode()),
+        ("ce_id", ".".join([own, *map(str, more)]).encode()),
         ("ce_subject", subject.encode()),
         ("ce_partitionkey", key.encode()),
     ]

@@ -71,9 +71,9 @@ def breaks() -> dict[str, list[Break]]:
 
 
 def write(expected: dict[Path, str]) -> None:
-    """Write the files, and remove those that nothing makes any more."""
-    for path in (HERE / "schemas").glob("*"):
-        if path not in expected:
+    """Write the files, and remove schemas beside them that nothing makes any more."""
+    for folder in {path.parent for path in expected if path.suffix == ".json"}:
+        for path in set(folder.glob("*")) - expected.keys():
             path.unlink()
     for path, text in expected.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,10 +86,18 @@ def write(expected: dict[Path, str]) -> None:
 def generate(check: bool, release: bool) -> None:
     """Write or check the generated files."""
     if not check:
-        write(generated() | (schema_files(RELEASED / version()) if release else {}))
+        write(generated() | (_release() if release else {}))
     elif found := _problems():
         click.echo("\n".join(found), err=True)
         sys.exit(1)
+
+
+def _release() -> dict[Path, str]:
+    """The files of this version's release; once it is made, they stay as they are."""
+    heading = f"## {version()} (not released yet)"
+    if heading not in (HERE.parent / "CHANGELOG.md").read_text(encoding="utf-8").splitlines():
+        raise click.ClickException(f"CHANGELOG.md: expected {heading!r}, got none: schemas of a release do not change")
+    return schema_files(RELEASED / version())
 
 
 def _problems() -> list[str]:

@@ -27,7 +27,7 @@ class Public(NamedTuple):
     key: str
     """Field that is Kafka's key."""
     id: tuple[str, ...]
-    """Fields that tell it from every other record of its topic."""
+    """Fields that tell it from every other record of its topic; the first is a string."""
     time: str
     """Field of the event time at which it came to be so, in milliseconds since 1970-01-01 UTC."""
     subject: str = "machine_id"

@@ -22,8 +22,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-"""Anything that `json.dumps` writes, so NaN and Infinity too, which are no JSON. But no 1.0: JSON Schema takes it for an
-integer, our readers do not."""
+"""Anything that `json.dumps` writes, NaN and Infinity too, which are no JSON. But no 1.0, which JSON Schema takes for
+an integer, and our readers do not."""
 
 
 def decode_of(public: Public) -> Callable[[bytes], Record]:

@@ -94,6 +94,14 @@ def test_files_are_written_and_old_ones_removed(monkeypatch: pytest.MonkeyPatch,
     assert generate.differences(expected) == []
 
 
+def test_the_schemas_of_a_release_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "version", lambda: "0.0.9")
+    monkeypatch.setattr(generate, "write", lambda files: pytest.fail(f"{len(files)} files written"))
+    done = CliRunner().invoke(generate.generate, ["--release"])
+    assert done.exit_code == 1
+    assert "expected '## 0.0.9 (not released yet)'" in done.output
+
+
 def test_make_check_looks_at_them() -> None:
     recipe = (HERE.parent / "Makefile").read_text().partition("\ncheck:")[2].partition("\n\n")[0]
     assert "-m contracts.generate --check" in recipe
