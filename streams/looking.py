@@ -12,6 +12,7 @@ from features.samples import Bools, Ints
 from features.schema import FeatureSet
 from streams.score import RULE, Judged
 from training.bundle import Card
+from training.scaler import Array
 from training.scoring import Blocks
 
 
@@ -42,7 +43,11 @@ class Looking(NamedTuple):
     judged: Judged
     inputs: Inputs
     event: Ints
-    """(k,) position among the events; -1: it is none."""
+    """(k,) position among the e events; -1: it is none."""
+    values: Array
+    """(e, inputs) as measured."""
+    scaled: Array
+    """(e, inputs) in standard deviations of normal running."""
     blind: Bools
     """(k, channels) without a usable sample."""
     telling: Bools
@@ -66,18 +71,24 @@ class Looking(NamedTuple):
         )
 
     def _explained(self, i: int, row: int, machine_id: str) -> Explained:
-        rows = self.judged.windows.rows
-        return Explained(
-            event_id(machine_id, RULE, int(rows.end_ms[row])),
-            self.judged.contributions[self.event[i]],
-            self.inputs.blocks.scaled(rows.values[row : row + 1])[0],
-            rows.values[row, self.inputs.columns],
-        )
+        at, end_ms = int(self.event[i]), int(self.judged.windows.rows.end_ms[row])
+        which = event_id(machine_id, RULE, end_ms)
+        return Explained(which, self.judged.contributions[at], self.scaled[at], self.values[at])
 
 
 def looking(judged: Judged, inputs: Inputs) -> Looking:
     """Find out which of the windows have something to tell."""
     event = np.full(len(judged.which), -1)
     event[judged.over] = np.arange(len(judged.over))
-    blind = judged.windows.rows.values[np.ix_(judged.which, inputs.counts)] == 0
-    return Looking(judged, inputs, event, blind, (event >= 0) | blind.any(1))
+    values = judged.windows.rows.values
+    of_events = values[judged.which[judged.over]]
+    blind = values[np.ix_(judged.which, inputs.counts)] == 0
+    return Looking(
+        judged,
+        inputs,
+        event,
+        of_events[:, inputs.columns],
+        inputs.blocks.scaled(of_events),
+        blind,
+        (event >= 0) | blind.any(1),
+    )

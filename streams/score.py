@@ -188,7 +188,7 @@ class Scoring:
             threshold=bundle.card.threshold,
             channels_seen=[c for c in feature_set.channels if values[feature_set.position[f"{c}__count"]] > 0],
             attributions=raised_by,
-            features=[None if np.isnan(value) else value for value in values.tolist()],
+            features=values.tolist(),  # what is no number is written as null
             feature_set=feature_set.version,
             bundle=bundle.hash,
             topic=part.partition.topic,

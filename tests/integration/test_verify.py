@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import redis
 from click.testing import CliRunner, Result
@@ -110,8 +111,11 @@ def test_alerts_of_a_changed_history_do_not_hold(site: Site, home: Path) -> None
     path = table_path(home, FeatureSet.of(site.plant, "pump"))
     (record, *_) = committed_records(site.bootstrap, site.plant.topics.alerts)
     alert = Alert.decode(record.value())
-    gone = f"machine_id = '{alert.machine_id}' AND last_offset = {alert.evidence.last_offset}"
-    assert DeltaTable(path).delete(gone)["num_deleted_rows"] == 1
+    table = DeltaTable(path).to_pyarrow_table()
+    of_machine = pc.equal(table["machine_id"].cast(pa.string()), alert.machine_id)
+    gone = pc.and_(of_machine, pc.equal(table["last_offset"], alert.evidence.last_offset))
+    assert pc.sum(gone).as_py() == 1
+    write_deltalake(path, table.filter(pc.invert(gone)), mode="overwrite")
     result = verified(site, "--alerts", home)
     assert result.exit_code == 1
     assert f"{alert.alert_id} revision {alert.revision} of {alert.machine_id}" in result.output
