@@ -30,6 +30,13 @@ class Ready(NamedTuple):
     bundle: Bundle
     score: Scorer
     explain: Explainer
+    attributes: NDArray[np.float32]
+    """(machines of the plant, columns): what it takes behind the features of a window."""
+
+    def given(self, rows: Rows, which: Ints) -> NDArray[np.float32]:
+        """(k, columns) of some windows, as it takes them."""
+        values = rows.values[which]
+        return np.hstack([values, self.attributes[rows.machine[which]]]) if self.attributes.size else values
 
 
 class Judged(NamedTuple):
@@ -125,7 +132,9 @@ class Scoring:
         looked = self._registry.stamp(bundle_hash)  # before it is read: a change from here on is seen as one
         try:
             bundle = self._registry.get_for(scope, bundle_hash, self._feature_sets[scope.partition("/")[0]])
-            self._ready[key] = Ready(bundle, bundle.scorer(), bundle.explainer())
+            self._ready[key] = Ready(
+                bundle, bundle.scorer(), bundle.explainer(), bundle.attributes.of(self._plant.machines)
+            )
         except HeadraceError as error:
             self._refused[key] = looked
             log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
@@ -164,7 +173,7 @@ class Scoring:
         for i in np.unique(term[term >= 0]).tolist():
             ready = self._ready[scope, history[i].bundle_hash]
             mine = which[term == i]
-            judged.append(Judged(ready, mine, ready.score(rows.values[mine])))
+            judged.append(Judged(ready, mine, ready.score(ready.given(rows, mine))))
         return judged
 
     def _events(self, part: Windows, judged: Judged, topic: str) -> list[Output]:
@@ -172,7 +181,7 @@ class Scoring:
         card, feature_set = judged.by.bundle.card, self._feature_sets[part.class_name]
         over = judged.score > card.threshold
         which, scores = judged.which[over], judged.score[over]
-        parts = attributions(feature_set, card.inputs, judged.by.explain(part.rows.values[which]))
+        parts = attributions(feature_set, card.inputs, judged.by.explain(judged.by.given(part.rows, which)))
         found = map(Finding, which.tolist(), scores.tolist(), parts)
         return [self._event(part, judged.by.bundle, finding, topic) for finding in found]
 

@@ -43,6 +43,11 @@ class Scaler(msgspec.Struct, frozen=True):
         """(inputs,) True where the input moved in training."""
         return np.array(self.gain) > 0
 
+    def of_inputs(self, used: NDArray[np.bool_]) -> Scaler:
+        """That of some of the inputs (inputs,)."""
+        which = np.flatnonzero(used).tolist()
+        return Scaler(tuple(self.centre[i] for i in which), tuple(self.gain[i] for i in which), self.clip)
+
     def __call__(self, values: Array) -> Array:
         """(n, inputs) float32 to (n, inputs) float32, never NaN."""
         centre, gain = np.array(self.centre, np.float32), np.array(self.gain, np.float32)
