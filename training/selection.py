@@ -52,12 +52,15 @@ def used(examined: Sequence[Examined]) -> Bools:
     return np.array([one.used for one in examined], bool)
 
 
-def of_normal(names: Sequence[str], values: Array) -> list[Examined]:
-    """By rows (n, inputs) of normal running.
+def of_normal(names: Sequence[str], values: Array, live: Bools) -> list[Examined]:
+    """By rows (n, inputs) of normal running, and whether each input moves in them (inputs,).
 
-    Inputs that move together are all used: that one of them parts from the others is a symptom.
+    Left out is what never moves, and what is missing in most rows; where that is all that moves, as where channels
+    come by turns, it is used. Inputs that move together are all used: that one parts from the others is a symptom.
     """
-    return _examine(names, _thinned(values), alike=False)
+    missing = 1 - np.isfinite(values).mean(axis=0)
+    found = _examine(names, missing, live)
+    return found if used(found).any() else _examine(names, np.zeros_like(missing), live)
 
 
 def of_labelled(names: Sequence[str], values: Array, target: NDArray[np.generic], groups: Ints) -> list[Examined]:
@@ -67,7 +70,8 @@ def of_labelled(names: Sequence[str], values: Array, target: NDArray[np.generic]
     """
     rows = _every(len(values))
     values, (_, target) = values[rows], np.unique(target[rows], return_inverse=True)
-    examined = _examine(names, values, alike=True)
+    found = _examine(names, 1 - np.isfinite(values).mean(axis=0), Scaler.fit(values).live)
+    examined = _without_copies(found, values)
     order = np.argsort(groups[rows], kind="stable")
     told, noise = _told(_binned(values)[order], target[order].astype(np.int64), groups[rows][order])
     asked = [one._replace(told=told[i], noise=noise[i]) if one.used else one for i, one in enumerate(examined)]
@@ -80,14 +84,13 @@ def _tells(one: Examined) -> bool:
     return (one.told or 0.0) > (one.noise or 0.0)
 
 
-def _examine(names: Sequence[str], values: Array, *, alike: bool) -> list[Examined]:
-    known, live = np.isfinite(values), Scaler.fit(values).live
-    missing = 1 - known.mean(0)
-    found = []
-    for i, name in enumerate(names):
-        why = f"missing in {missing[i]:.0%} of the rows" if missing[i] > MOST_MISSING else ""
-        found.append(Examined(name, why or ("" if live[i] else "never moves")))
-    return _without_copies(found, values) if alike else found
+def _examine(names: Sequence[str], missing: Floats, live: Bools) -> list[Examined]:
+    """Parts (inputs,) of the rows in which each is missing, and whether it moves."""
+    whys = [
+        f"missing in {part:.0%} of the rows" if part > MOST_MISSING else "" if moves else "never moves"
+        for part, moves in zip(missing, live, strict=True)
+    ]
+    return [Examined(name, why) for name, why in zip(names, whys, strict=True)]
 
 
 def _without_copies(examined: list[Examined], values: Array) -> list[Examined]:
@@ -112,10 +115,6 @@ def _cut(r: float) -> str:
 
 def _every(n: int) -> slice:
     return slice(None, None, -(-n // MOST_ROWS) or 1)
-
-
-def _thinned(values: Array) -> Array:
-    return values[_every(len(values))]
 
 
 def _binned(values: Array) -> Ints:

@@ -54,7 +54,7 @@ class Detector:
     attributes: Attributes = NONE
     """Of machines: columns of the values that follow the features."""
     examined: tuple[Examined, ...] = ()
-    """What could have been an input, and why it is none; empty: all features that its kind looks at are."""
+    """Of everything that could have been an input, whether it is one, and why not."""
 
     def score(self, values: Array) -> Array:
         """(n, features of the set, and columns of the attributes) to (n,)"""
