@@ -177,18 +177,18 @@ def _learn(data: Labelled, folds: Sequence[Fold], seed: int, names: Sequence[str
 
 def _learn_modes(data: Labelled, modes: Modes, folds: Sequence[Fold], seed: int, names: Sequence[str]) -> Learned:
     """All networks at once; they share the scaler and the knots to begin with, and nothing that the labels say."""
+    scaler = Scaler.fit(data.values)
+    rows = scaler(data.values)
     folds = [(past, later) for past, later in folds if _tells(data, past) and later.any()]
-    examined, scaler = data.examined(names), Scaler.fit(data.values)
+    examined = data.examined(names)
     final, own = selection.used(examined), [selection.used(data.take(past).examined(names)) for past, _ in folds]
-    some = np.logical_or.reduce([final, *own])
-    rows = scaler.of_inputs(some)(data.only(some).values)
-    parts = [modal.Part(np.flatnonzero(past), inputs[some]) for (past, _), inputs in zip(folds, own, strict=True)]
-    parts += [modal.Part(np.arange(len(rows)), final[some])] * MEMBERS
+    parts = [modal.Part(np.flatnonzero(past), inputs) for (past, _), inputs in zip(folds, own, strict=True)]
+    parts += [modal.Part(np.arange(len(rows)), final)] * MEMBERS
     found, losses = modal.train(rows, modes.active, parts, seed)
     held_out = np.full(len(rows), np.nan, np.float32)
-    for (_, later), network, part in zip(folds, found, parts, strict=False):
-        held_out[later] = network(rows[later] * part.used)
-    model = networks.noisy_or_model([member.of(final[some]).layers for member in found[-MEMBERS:]])
+    for (_, later), network, inputs in zip(folds, found, own, strict=False):
+        held_out[later] = network(rows[later] * inputs)
+    model = networks.noisy_or_model([member.of(final).layers for member in found[-MEMBERS:]])
     curves = {f"member {i}": curve for i, curve in enumerate(losses.T[-MEMBERS:])}
     return Learned(examined, scaler.of_inputs(final), model, curves, held_out, modes.names)
 
