@@ -18,7 +18,7 @@ from alerts.urgency import Situation
 from contracts.alert import Candidate, Symptom
 from features.plant import Machine, Plant
 from features.schema import FeatureSet
-from training.bundle import Card
+from training.bundle import Bundle
 from training.life import Life
 from training.scaler import Array
 
@@ -26,11 +26,11 @@ HOUR_MS = 3_600_000
 
 
 class Model(NamedTuple):
-    """What a bundle knows besides the score."""
+    """A bundle, and what it knows besides the score."""
 
-    card: Card
+    bundle: Bundle
     modes: Callable[[Array], Array] | None = None
-    """(n, features) to the probability of each of the card's failure modes (n, modes); None: it learned none."""
+    """(n, columns) to the probability of each of the card's failure modes (n, modes); None: it learned none."""
 
 
 class Adviser:
@@ -47,7 +47,7 @@ class Adviser:
 
     def assess(self, machine: Machine, model: Model, question: Question) -> Assessment:
         """What is different, what it may be, and what to do."""
-        name, card = machine.class_, model.card
+        name, card = machine.class_, model.bundle.card
         features, machine_class = self._feature_sets[name], self._plant.classes[name]
         found = symptoms(features, card, machine_class, question.run.means, question.blind)
         catalogue = self._catalogue.of_class(name) if self._catalogue else None
@@ -67,22 +67,23 @@ class Adviser:
     def _diagnosis(
         catalogue: ClassCatalogue | None, found: tuple[Symptom, ...], features: FeatureSet, model: Model, means: Means
     ) -> tuple[Candidate, ...]:
-        learned = _learned(features, model, means)
+        learned = _learned(model, means)
         if catalogue is None:
             ranked = sorted(learned.items(), key=lambda item: -item[1])
             return tuple(Candidate(mode=mode, title=mode, probability=round(p, 3)) for mode, p in ranked)
-        return diagnose(catalogue, found, watched(features, model.card), learned)
+        return diagnose(catalogue, found, watched(features, model.bundle.card), learned)
 
 
-def _learned(features: FeatureSet, model: Model, means: Means) -> Mapping[str, float]:
+def _learned(model: Model, means: Means) -> Mapping[str, float]:
     """Of the mean window of the events, as a classifier sees it; nothing where no modes were learned."""
     if model.modes is None or not means.n:
         return {}
-    window = np.full((1, len(features.names)), np.nan, np.float32)
-    for i, name in enumerate(model.card.inputs):
+    names, card = model.bundle.names, model.bundle.card
+    window = np.full((1, len(names)), np.nan, np.float32)
+    for i, name in enumerate(card.inputs):
         value = means.value(i)
-        window[0, features.position[name]] = np.nan if value is None else value
-    return dict(zip(model.card.modes or (), model.modes(window)[0].tolist(), strict=True))
+        window[0, names.index(name)] = np.nan if value is None else value
+    return dict(zip(card.modes or (), model.modes(window)[0].tolist(), strict=True))
 
 
 def _remaining_ms(life: Life | None, run: Run, window_s: float | None) -> tuple[float, float] | None:

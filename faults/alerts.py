@@ -41,16 +41,15 @@ def read_memories(plant: Plant, bootstrap: str) -> Memories:
 def right_alerts(plant: Plant, rows: Iterable[tuple[str, int, Rows]], bundle: Bundle) -> tuple[Told, Memories]:
     """What must be told of (class, partition, windows), and what must be remembered after that."""
     alerting, telemetry = Alerting(plant, Adviser.of(plant)), plant.topics.telemetry[0].name
-    outputs = alerting.take(_judged(telemetry, rows, bundle))
+    outputs = alerting.take(_judged(telemetry, rows, Ready.of(bundle, plant)))
     told = [_key(plant, output.partition, Alert.decode(output.value or b"")) for output in outputs]
     changes = alerting.changes()
     return told, {(one.partition, (one.key or b"").decode()): _named(telemetry, one.value or b"") for one in changes}
 
 
-def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], bundle: Bundle) -> Iterator[Judged]:
-    ready = Ready(bundle, bundle.scorer(), bundle.explainer(), None)
+def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], ready: Ready) -> Iterator[Judged]:
     for name, number, part in rows:
-        if name == bundle.card.machine_class and len(part.machine):
+        if name == ready.bundle.card.machine_class and len(part.machine):
             yield scored(Windows(name, Partition(telemetry, number), part), ready, np.arange(len(part.machine)))
 
 

@@ -82,8 +82,9 @@ def events_of(plant: Plant, given: Answer, bundle: Bundle, since_ms: int = 0) ->
     found, card, scorer, explain = set(), bundle.card, bundle.scorer(), bundle.explainer()
     for name, number, rows in given.rows:
         if name == card.machine_class and len(rows.machine):
-            scores = scorer(rows.values)
-            parts = attributions(FeatureSet.of(plant, name), card.inputs, explain(rows.values))
+            values = np.hstack([rows.values, bundle.attributes.of(plant.machines)[rows.machine]])
+            scores = scorer(values)
+            parts = attributions(FeatureSet.of(plant, name), card.inputs, explain(values))
             for i in np.flatnonzero((scores > card.threshold) & (rows.end_ms >= since_ms)).tolist():
                 machine, where = plant.machines[rows.machine[i]].id, (number, int(rows.first_offset[i]))
                 what = (float(scores[i]), tuple(parts[i].items()), bundle.hash)

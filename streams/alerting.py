@@ -90,7 +90,7 @@ class Alerting:
     def _where(self, judged: Judged) -> Inputs:
         bundle = judged.by.bundle
         if bundle.hash not in self._inputs:
-            self._inputs[bundle.hash] = Inputs.of(bundle.card, self._feature_sets[bundle.card.machine_class])
+            self._inputs[bundle.hash] = Inputs.of(bundle, self._feature_sets[bundle.card.machine_class])
         return self._inputs[bundle.hash]
 
     def _look(self, windows: Windows, row: int, part: Looking, i: int) -> Iterator[Output]:
@@ -113,7 +113,7 @@ class Alerting:
         options, version = self._plant.classes[machine.class_].alarm, self._feature_sets[machine.class_].version
 
         def assess(question: Question) -> Assessment:
-            return self._adviser.assess(machine, Model(by.bundle.card, by.modes), question) if by else Assessment()
+            return self._adviser.assess(machine, Model(by.bundle, by.modes), question) if by else Assessment()
 
         return Watched(machine, options, version, number, assess)
 

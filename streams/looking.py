@@ -11,26 +11,27 @@ from contracts.identity import event_id
 from features.samples import Bools, Ints
 from features.schema import FeatureSet
 from streams.score import RULE, Judged
-from training.bundle import Card
+from training.bundle import Bundle
 from training.scaler import Array
 from training.scoring import Blocks
 
 
 class Inputs(NamedTuple):
-    """Where in the features a bundle looks."""
+    """Where a bundle looks."""
 
     columns: Ints
-    """(inputs,)"""
+    """(inputs,) in what it is given."""
     blocks: Blocks
     """Scales them."""
     channels: tuple[str, ...]
     """That it looks at."""
     counts: Ints
-    """(channels,) columns that count their samples."""
+    """(channels,) features that count their samples."""
 
     @classmethod
-    def of(cls, card: Card, feature_set: FeatureSet) -> Inputs:
-        columns = np.array([feature_set.position[name] for name in card.inputs], np.int64)
+    def of(cls, bundle: Bundle, feature_set: FeatureSet) -> Inputs:
+        card = bundle.card
+        columns = np.array([bundle.names.index(name) for name in card.inputs], np.int64)
         known = set(feature_set.channels)
         channels = tuple(dict.fromkeys(c for c in map(feature_set.channel_of, card.inputs) if c in known))
         counts = [feature_set.position[f"{channel}__count"] for channel in channels]
@@ -80,15 +81,13 @@ def looking(judged: Judged, inputs: Inputs) -> Looking:
     """Find out which of the windows have something to tell."""
     event = np.full(len(judged.which), -1)
     event[judged.over] = np.arange(len(judged.over))
-    values = judged.windows.rows.values
-    of_events = values[judged.which[judged.over]]
-    blind = values[np.ix_(judged.which, inputs.counts)] == 0
+    blind = judged.windows.rows.values[np.ix_(judged.which, inputs.counts)] == 0
     return Looking(
         judged,
         inputs,
         event,
-        of_events[:, inputs.columns],
-        inputs.blocks.scaled(of_events),
+        judged.given[:, inputs.columns],
+        inputs.blocks.scaled(judged.given),
         blind,
         (event >= 0) | blind.any(1),
     )

@@ -15,7 +15,7 @@ from contracts.event import AnomalyEvent
 from contracts.identity import event_id
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
-from features.samples import Ints
+from features.samples import Ints, Rows
 from features.schema import FeatureSet
 from streams.batch import Output, Windows
 from training.bundle import Bundle
@@ -33,8 +33,21 @@ class Ready(NamedTuple):
     bundle: Bundle
     score: Scorer
     explain: Explainer
-    modes: ModeScorer | None
+    attributes: NDArray[np.float32]
+    """(machines of the plant, columns): what it takes behind the features of a window."""
+    modes: ModeScorer | None = None
     """None: it knows no failure modes."""
+
+    @classmethod
+    def of(cls, bundle: Bundle, plant: Plant) -> Ready:
+        """Raises BundleError where it cannot score or be explained."""
+        modes = bundle.modes() if bundle.card.modes else None
+        return cls(bundle, bundle.scorer(), bundle.explainer(), bundle.attributes.of(plant.machines), modes)
+
+    def given(self, rows: Rows, which: Ints) -> NDArray[np.float32]:
+        """(k, columns) of some windows, as it takes them."""
+        values = rows.values[which]
+        return np.hstack([values, self.attributes[rows.machine[which]]]) if self.attributes.size else values
 
 
 class Judged(NamedTuple):
@@ -48,6 +61,8 @@ class Judged(NamedTuple):
     """(k,)"""
     over: Ints
     """(e,) which of the k are events."""
+    given: NDArray[np.float32]
+    """(e, columns) what the bundle was given of these."""
     contributions: NDArray[np.float32]
     """(e, inputs) what each input adds to their scores."""
 
@@ -127,8 +142,7 @@ class Scoring:
         looked = self._registry.stamp(bundle_hash)  # before it is read: a change from here on is seen as one
         try:
             bundle = self._registry.get_for(scope, bundle_hash, self._feature_sets[scope.partition("/")[0]])
-            modes = bundle.modes() if bundle.card.modes else None
-            self._ready[key] = Ready(bundle, bundle.scorer(), bundle.explainer(), modes)
+            self._ready[key] = Ready.of(bundle, self._plant)
         except HeadraceError as error:
             self._refused[key] = looked
             log.error("%s: bundle %s is refused, as if never promoted: %s", scope, bundle_hash[:12], error)
@@ -202,7 +216,7 @@ class Scoring:
 
 def scored(part: Windows, by: Ready, which: Ints) -> Judged:
     """Windows above the threshold alone are explained."""
-    values = part.rows.values[which]
-    score = by.score(values)
+    given = by.given(part.rows, which)
+    score = by.score(given)
     over = np.flatnonzero(score > by.bundle.card.threshold)
-    return Judged(part, by, which, score, over, by.explain(values[over]))
+    return Judged(part, by, which, score, over, given[over], by.explain(given[over]))

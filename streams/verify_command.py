@@ -31,9 +31,9 @@ def verify(event_or_alert_id: str | None, *, every: bool, **given: object) -> No
     code 1 where anything differs.
     """
     settings, plant = read(given)
-    if every == bool(event_or_alert_id):
+    if every == (event_or_alert_id is not None):
         raise click.UsageError("expected an id or --alerts, got both or neither")
-    alerts = _alerts(plant, settings, "" if every else event_or_alert_id or "")
+    alerts = _alerts(plant, settings, event_or_alert_id or "") if every or event_or_alert_id else []
     if every or alerts:
         sys.exit(0 if _hold(alerts, plant, settings) else 1)
     from streams.verify import find_event  # noqa: PLC0415 - imports Feast

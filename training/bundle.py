@@ -26,6 +26,7 @@ from features import formats
 from features.errors import BundleError, FeatureSetMismatchError
 from features.schema import FeatureSet
 from training import archive, networks, runtime
+from training.attributes import NONE, Attributes
 from training.detectors.base import Detector, Kind
 from training.detectors.layer import Dense
 from training.explain import Explainer
@@ -37,7 +38,8 @@ from training.scoring import ModeScorer, Scorer
 T = TypeVar("T")
 F = TypeVar("F", Scorer, Explainer)
 
-FORMAT = 1
+FORMAT, WITH_ATTRIBUTES = 1, 2
+"""Of a bundle that looks at features alone, as ever, and of one that looks at attributes of machines too."""
 FILES = {"model.keras", "bundle.json", "manifest.json"}
 LARGEST = 1e30
 """A clip that leaves all measurements as they are."""
@@ -68,6 +70,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """None: the weights were given."""
     modes: tuple[str, ...] | UnsetType = UNSET
     """Failure modes that the model knows apart, in the order of its layer `modes`; unset, not even written: none."""
+    attributes: Attributes | UnsetType = UNSET
+    """Of machines, and their categories, as training saw them; format 2 has some, unset, not even written: none."""
     metrics: dict[str, float | None] = {}
     """What evaluation found on windows after the training range; None: could not be measured."""
     environment: dict[str, str] = {}
@@ -93,6 +97,7 @@ class Bundle:
         """A fitted detector, ready to save."""
         feature_set = detector.feature_set
         card = Card(
+            format=WITH_ATTRIBUTES if detector.attributes.names else FORMAT,
             kind=detector.kind,
             machine_class=feature_set.class_name,
             machine_id=machine_id,
@@ -105,6 +110,7 @@ class Bundle:
             trained_on_ms=trained_on_ms,
             seed=detector.seed,
             modes=detector.modes or UNSET,
+            attributes=detector.attributes if detector.attributes.names else UNSET,
             metrics=dict(metrics or {}),
             environment=runtime.environment(),
         )
@@ -163,8 +169,18 @@ class Bundle:
                 f"got {feature_set.version} of {feature_set.class_name}; train a bundle for the plant as it is now"
             )
 
+    @property
+    def attributes(self) -> Attributes:
+        """Of machines: what their columns, behind the features of a window, are."""
+        return self.card.attributes or NONE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns that `scorer` and `explainer` take: the features, then the attributes."""
+        return (*self.card.features, *self.attributes.names)
+
     def scorer(self) -> Scorer:
-        """A new compiled scorer: (n, features of the set) float32 to (n,) float32. Imports TensorFlow.
+        """A new compiled scorer: (n, `names`) float32 to (n,) float32. Imports TensorFlow.
 
         Raises:
             BundleError: the model cannot be opened, or cannot score.
@@ -172,7 +188,7 @@ class Bundle:
         return self._tried(Scorer, "scores", "a score")
 
     def explainer(self) -> Explainer:
-        """A new compiled explainer: (n, features of the set) to (n, inputs), what each input adds to the score.
+        """A new compiled explainer: (n, `names`) to (n, inputs), what each input adds to the score.
 
         Raises:
             BundleError: the model cannot be opened, or its scores cannot be explained.
@@ -187,7 +203,7 @@ class Bundle:
         """
         try:
             made = kind(self._model, self.card.scaler, self._columns)
-            found = made(np.full((1, len(self.card.features)), np.nan, np.float32)).ravel()
+            found = made(np.full((1, len(self.names)), np.nan, np.float32)).ravel()
         except BundleError:
             raise
         except Exception as error:  # TensorFlow has no one base for what it finds wrong with a model
@@ -198,7 +214,7 @@ class Bundle:
         return made
 
     def modes(self) -> ModeScorer:
-        """(n, features of the set) to (n, modes of the card): probability of each failure mode.
+        """(n, `names`) to (n, modes of the card): probability of each failure mode.
 
         Raises:
             HeadraceError: the model knows no modes, or not those of the card.
@@ -214,7 +230,7 @@ class Bundle:
 
     @property
     def _columns(self) -> list[int]:
-        return [self.card.features.index(name) for name in self.card.inputs]
+        return [self.names.index(name) for name in self.card.inputs]
 
 
 def bundle_from_dense(
@@ -256,7 +272,7 @@ def _version(folder: Path) -> int:
     return _decode(path, _content(path), formats.Version).format
 
 
-def _load_1(folder: Path) -> Bundle:
+def _load(folder: Path) -> Bundle:
     files = _verified(folder)
     bundle = Bundle(_card(folder / "bundle.json", files["bundle.json"]), files["model.keras"])
     archive.check(bundle.archive)
@@ -265,7 +281,7 @@ def _load_1(folder: Path) -> Bundle:
     return bundle
 
 
-_READERS = {1: _load_1}
+_READERS = {FORMAT: _load, WITH_ATTRIBUTES: _load}
 """By format."""
 
 
@@ -301,9 +317,13 @@ def _content(path: Path) -> bytes:
 
 def _card(path: Path, content: bytes) -> Card:
     card = _decode(path, content, Card)
-    if not len(card.inputs) == len(card.scaler.centre) == len(card.scaler.gain) or set(card.inputs) - set(
-        card.features
-    ):
+    attributes = (card.attributes or NONE).names
+    if (card.format == WITH_ATTRIBUTES) != bool(attributes):
+        raise BundleError(f"{path}: expected attributes in format {WITH_ATTRIBUTES} alone, got {len(attributes)}")
+    if not len(card.inputs) == len(card.scaler.centre) == len(card.scaler.gain) or set(card.inputs) - {
+        *card.features,
+        *attributes,
+    }:
         raise BundleError(f"{path}: expected inputs among the features, each with a centre and a gain")
     return card
 

@@ -136,15 +136,15 @@ def _train_recorded(data: Path, normal_rows: int, out: Path, kind: str, seed: in
     for found in recorded.train(data, normal_rows, out, seed, _say, kind="novelty" if kind == "auto" else kind):
         rate = "not measured" if found.measured is None else f"{found.measured:.2%}"
         console.print(
-            f"{found.scope}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
+            f"{escape(found.name)}: bundle [bold]{found.bundle_hash[:12]}[/]; false alarms on normal rows held back "
             f"{rate} (the limit is made for {found.nominal:.2%})",
             highlight=False,
         )
         if found.measured is None:
-            _say(f"{found.scope}: warning: too few normal rows to measure false alarms; give it more of them")
+            _say(f"{found.name}: warning: too few normal rows to measure false alarms; give it more of them")
         elif found.measured > recorded.TOLERATED:
             _say(
-                f"{found.scope}: warning: later normal rows do not look like earlier ones; expect about "
+                f"{found.name}: warning: later normal rows do not look like earlier ones; expect about "
                 f"{found.measured:.1%} false alarms, or give it more normal rows"
             )
     click.echo(f"written to {out}")
@@ -164,7 +164,7 @@ def score(data: Path, bundle: Path, out: Path) -> None:
 
     Writes a row for each, in the order of the file: time, machine, score, limit, event (1: the score is above the
     limit), top_channel, and for events the part that each channel has in the score. A row is judged with the rows
-    before it, never with later ones.
+    before it, never with later ones; one without a number has no score, and its event is empty.
 
     \b
       headrace train --data pump.csv --normal-rows 2000 --out bundle

@@ -10,6 +10,7 @@ from features.errors import HeadraceError
 from features.plant import Cost, Plant
 from features.schema import FeatureSet
 from training import dataset, probes
+from training.attributes import described
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.judge import Metrics, Scored, judge
@@ -62,9 +63,12 @@ def compare(
             f"{after or 'any time'} to {end or 'now'}, got none that can be judged"
         )
     cost, bundles = plant.cost_of(feature_set.class_name), dict(zip(NAMES, (first, second), strict=True))
-    scorers = {name: (bundle.scorer(), bundle.card.threshold) for name, bundle in bundles.items()}
-    judged = {name: Scored(score(data.values), theta) for name, (score, theta) in scorers.items()}
-    noticed = {name: probes.noticed(score, theta, data) for name, (score, theta) in scorers.items()}
+    scorers = {
+        name: (bundle.scorer(), bundle.card.threshold, data.widened(bundle.attributes))
+        for name, bundle in bundles.items()
+    }
+    judged = {name: Scored(score(seen.values), theta) for name, (score, theta, seen) in scorers.items()}
+    noticed = {name: probes.noticed(*scorer) for name, scorer in scorers.items()}
     metrics = {
         name: judge(data, scored, cost) | {"shifts_noticed": probes.overall(noticed[name])}
         for name, scored in judged.items()
@@ -106,7 +110,12 @@ def _windows(
     if not len(store.windows(name, start, end, machines)):
         return None
     loaded = dataset.load(
-        store, feature_set, plant.classes[name], start=start, end=end, machine_ids=machines, faults=faults
+        *(store, feature_set, plant.classes[name]),
+        start=start,
+        end=end,
+        machine_ids=machines,
+        faults=faults,
+        described=described(plant),
     )
     return loaded.clear if len(loaded.clear) else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from tempfile import TemporaryFile
@@ -17,6 +17,7 @@ from features.errors import HeadraceError
 from features.plant import MachineClass
 from features.schema import FeatureSet
 from training import labels
+from training.attributes import Attributes, Described
 from training.labels import Fault, Labels, Modes
 from training.scaler import Array
 
@@ -52,6 +53,8 @@ class Dataset:
     """(n,) of `training.labels`; all healthy where nothing else is known"""
     modes: Modes | None = None
     """Failure modes of the windows; None: nobody named any"""
+    described: Described = field(default_factory=dict)
+    """Attributes of the machines; of one that is not there none are known"""
 
     def __len__(self) -> int:
         return len(self.end_ms)
@@ -61,9 +64,16 @@ class Dataset:
         if not isinstance(rows, slice) and rows.all():
             return self
         modes = None if self.modes is None else self.modes.take(rows)
-        return Dataset(
-            self.feature_set, self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows], modes
-        )
+        found = (self.machine_ids[rows], self.end_ms[rows], self.values[rows], self.labels[rows])
+        return Dataset(self.feature_set, *found, modes, self.described)
+
+    def widened(self, attributes: Attributes) -> Dataset:
+        """The same with columns (n, attributes) behind the features, as a detector of these attributes takes them."""
+        if not attributes.names:
+            return self
+        codes, names = pd.factorize(self.machine_ids)
+        columns = attributes([self.described.get(name, {}) for name in names.tolist()])
+        return replace(self, values=np.hstack([self.values, columns[codes]]))
 
     @cached_property
     def by_machine(self) -> dict[str, NDArray[np.int64]]:
@@ -109,6 +119,7 @@ def load(
     end: datetime | None = None,
     machine_ids: Sequence[str] | None = None,
     faults: Sequence[Fault] = (),
+    described: Described | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Dataset:
     """Windows that end in [start, end), by a point-in-time join; late backfills count too.
@@ -135,7 +146,7 @@ def load(
         values[some] = found[list(feature_set.names)].to_numpy(np.float32)
     truth = labels.label(machines, end_ms, faults, length_ms(machine_class))
     modes = labels.modes(machines, end_ms, faults) if faults else None
-    return Dataset(feature_set, machines, end_ms, values, truth, modes)
+    return Dataset(feature_set, machines, end_ms, values, truth, modes, described or {})
 
 
 def _matrix(rows: int, columns: int) -> Array:

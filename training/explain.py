@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features.schema import FeatureSet
 from training import runtime
+from training.attributes import PREFIX
 from training.scaler import Array, Scaler
 from training.scoring import Blocks
 
@@ -50,14 +51,18 @@ def shares(contributions: Parts) -> Parts:
 def by_channel(feature_set: FeatureSet, inputs: Sequence[str], contributions: Array) -> tuple[tuple[str, ...], Parts]:
     """The channels, in the order of their first inputs, and what each adds to the score: (n, inputs) to (n, channels).
 
-    A cross feature stands for itself, and what is no number adds nothing.
+    A cross feature stands for itself, so does an attribute with all its categories; what is no number adds nothing.
     """
-    names = [feature_set.channel_of(name) for name in inputs]
+    names = [_source(feature_set, name) for name in inputs]
     channels = tuple(dict.fromkeys(names))
     summed = np.zeros((len(contributions), len(channels)))
     for name, contribution in zip(names, contributions.T, strict=True):  # column by column: one order of additions
         summed[:, channels.index(name)] += np.where(np.isfinite(contribution), contribution, 0)
     return channels, summed
+
+
+def _source(feature_set: FeatureSet, name: str) -> str:
+    return name.partition("=")[0] if name.startswith(PREFIX) else feature_set.channel_of(name)
 
 
 def attributions(feature_set: FeatureSet, inputs: Sequence[str], contributions: Array) -> list[dict[str, float]]:

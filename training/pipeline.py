@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,8 @@ import numpy as np
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import dataset, leakage, progress
+from training import attributes, dataset, leakage, progress
+from training.attributes import Attributes
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
 from training.detectors import classifier, lifetime, linear, novelty, pca
@@ -27,11 +28,14 @@ from training.promotion import UNSEEN, Decision, decide, objection
 from training.registry import Registry
 from training.reporting import report
 from training.reporting.evidence import Evidence, LeftOut
+from training.selection import Examined
 from training.trial import CHAMPION, OWN, hold
 
 log = logging.getLogger(__name__)
 NEWEST = 0.25
 """Part of the windows, by time, that nothing is learned from: they judge."""
+OF_LABELS = ("classifier", "lifetime")
+"""Kinds that learn from labels, of all machines together: they look at the machines' attributes too."""
 FEWEST_FAULTS = 5
 """Faults in the older windows from which on a classifier is worth a try; with fewer, novelty."""
 
@@ -103,6 +107,7 @@ def run(
         end=plan.end,
         machine_ids=machine_ids,
         faults=faults or (),
+        described=attributes.described(plant),
         say=say,
     )
     if not len(data.clear):
@@ -161,7 +166,7 @@ def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
     """
     if champion is None:
         return past
-    quiet = champion.scorer()(past.values) <= champion.card.threshold
+    quiet = champion.scorer()(past.widened(champion.attributes).values) <= champion.card.threshold
     if not quiet.any():
         raise HeadraceError(
             f"training: expected windows that {champion.hash[:12]} does not flag, got none of {len(past)}; "
@@ -192,21 +197,34 @@ def choose_kind(plan: Plan, past: Dataset) -> Kind:
 def fit(kind: Kind, plant: Plant, past: Dataset, seed: int) -> Detector:
     """A detector of past windows; all but classifier and lifetime learn from the healthy ones alone."""
     class_name = past.feature_set.class_name
-    if kind == "classifier":
-        return classifier.fit(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
-    if kind == "lifetime":
-        return lifetime.fit(past.feature_set, histories(past), seed, unit="h")
+    if kind in OF_LABELS:
+        own, left = _attributes(past)
+        wide = past.widened(own)
+        detector = (
+            classifier.fit(past.feature_set, _labelled(wide), plant.cost_of(class_name), seed, own)
+            if kind == "classifier"
+            else lifetime.fit(past.feature_set, histories(wide), seed, unit="h", attributes=own)
+        )
+        return replace(detector, examined=(*detector.examined, *left))
     of_normal = {"linear": linear.fit, "pca": pca.fit}.get(kind, novelty.fit)
     return of_normal(past.feature_set, past.normal.values, seed, plant.classes[class_name].window.panes)
 
 
+def _attributes(past: Dataset) -> tuple[Attributes, list[Examined]]:
+    """Of the machines that are learned from."""
+    return attributes.fit([past.described.get(name, {}) for name in past.by_machine])
+
+
 def _untrained(kind: str, plant: Plant, past: Dataset, seed: int) -> Detector:
     """The same network before its first step."""
-    class_name = past.feature_set.class_name
+    class_name, (own, _) = past.feature_set.class_name, _attributes(past)
     if kind == "classifier":
-        return classifier.untrained(past.feature_set, _labelled(past), plant.cost_of(class_name), seed)
+        return classifier.untrained(
+            past.feature_set, _labelled(past.widened(own)), plant.cost_of(class_name), seed, own
+        )
     if kind == "lifetime":
-        return lifetime.learn(past.feature_set, histories(past), seed, unit="h", trained=False).detector()
+        runs = histories(past.widened(own))
+        return lifetime.learn(past.feature_set, runs, seed, unit="h", trained=False, attributes=own).detector()
     panes = plant.classes[class_name].window.panes
     return novelty.fit(past.feature_set, past.normal.values, seed, panes, trained=False)
 

@@ -27,6 +27,8 @@ from training.scaler import Array
 
 TOLERATED = 0.01
 """False-alarm rate on held-back normal rows from which on a person is warned."""
+SHOWN = 6
+"""Machines named in a sentence."""
 SUSPICIOUS = 0.5
 """Part of rows that are events from which on a person is warned."""
 Say = Callable[[str], None]
@@ -41,6 +43,8 @@ _FIT_MANY: dict[str, FitMany] = {
 class Learned(NamedTuple):
     """A bundle, and what is known of its limit."""
 
+    name: str
+    """Whom it judges, in the words of the file."""
     scope: str
     bundle_hash: str
     nominal: float
@@ -75,13 +79,15 @@ def train(
     plant = recording.describe(given, normal_rows)
     feature_set = FeatureSet.of(plant, CLASS)
     values, normal = recording.features(plant, given), given.rank < normal_rows
-    matrices = {CLASS: _normal(values, given, normal)}
     names = recording.machine_ids(plant)
+    everything = path.name if len(names) == 1 else f"{path.name}, all machines"
+    matrices, scopes = {everything: _normal(values, given, normal)}, {everything: CLASS}
     if len(names) > 1:
+        _tell_lengths(given, normal_rows, say)
         for name, machine_id in names.items():
             own = _normal(values, given, normal & (given.machines == name))
             if len(own) >= FEWEST_ROWS + WINDOW_ROWS and backtest.enough(feature_set, own, WINDOW_ROWS):
-                matrices[f"{CLASS}/{machine_id}"] = own
+                matrices[f"machine {name!r}"], scopes[f"machine {name!r}"] = own, f"{CLASS}/{machine_id}"
             else:
                 say(f"{path}: machine {name!r}: too little moves in its normal rows; judged as all machines are")
     say(f"learning from {int(normal.sum())} rows of {len(names)} machine(s), {len(given.columns)} channels")
@@ -90,7 +96,7 @@ def train(
     rates = backtest.false_alarm_rates(_FIT_MANY[kind], feature_set, matrices, seed, WINDOW_ROWS)
     with _writing(out):
         (out / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
-        return _keep(Registry(out / "registry"), detectors, rates)
+        return _keep(Registry(out / "registry"), scopes, detectors, rates)
 
 
 @contextmanager
@@ -102,17 +108,33 @@ def _writing(path: Path) -> Iterator[None]:
         raise HeadraceError(f"{path}: expected a place that can be written, got {error.strerror or error}") from error
 
 
-def _keep(registry: Registry, detectors: dict[str, Detector], rates: dict[str, float | None]) -> list[Learned]:
+def _tell_lengths(given: Recording, normal_rows: int, say: Say) -> None:
+    """Where machines have unequal numbers of rows, how many; all rows of a short one count as normal running."""
+    names, counts = np.unique(given.machines.astype(str), return_counts=True)
+    if counts.min() == counts.max():
+        return
+    ranked = [(str(names[i]), int(counts[i])) for i in np.argsort(counts, kind="stable")]
+    shown = ranked if len(ranked) <= SHOWN else [*ranked[: SHOWN - 1], ranked[-1]]
+    more = f", and {len(ranked) - len(shown)} between" if len(shown) < len(ranked) else ""
+    say(f"{given.path}: machines have unequal numbers of rows: {', '.join(f'{n!r} {c}' for n, c in shown)}{more}")
+    if short := sum(count <= normal_rows for _, count in ranked):
+        say(f"{given.path}: {short} machine(s) have {normal_rows} rows or fewer: all of them count as normal running")
+
+
+def _keep(
+    registry: Registry, scopes: dict[str, str], detectors: dict[str, Detector], rates: dict[str, float | None]
+) -> list[Learned]:
     """In place of what was there."""
-    for scope in registry.champions().keys() - detectors.keys():
+    for scope in registry.champions().keys() - scopes.values():
         while registry.champion(scope):
             registry.roll_back(scope)
     found = []
-    for scope, detector in detectors.items():
-        metrics = {"nominal_false_alarm_rate": TAIL, "held_back_false_alarm_rate": rates[scope]}
+    for name, scope in scopes.items():
+        detector = detectors[name]
+        metrics = {"nominal_false_alarm_rate": TAIL, "held_back_false_alarm_rate": rates[name]}
         bundle = Bundle.of(detector, scope.partition("/")[2] or None, metrics=metrics)
         registry.promote(scope, registry.add(bundle))
-        found.append(Learned(scope, bundle.hash, TAIL, rates[scope]))
+        found.append(Learned(name, scope, bundle.hash, TAIL, rates[name]))
     return found
 
 
@@ -120,7 +142,8 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     """Judge every row of a recording; write one row for each, in the order of the file; the number of events.
 
     Columns: time, machine, score, limit, event (0 or 1), top_channel, and for each channel its part of the score; the
-    last ones are filled in for events only.
+    last ones are filled in for events only. A row without a number in any learned channel is not judged, whatever the
+    rows before it were: its score and its event are empty.
 
     Raises:
         HeadraceError: file or folder cannot be used.
@@ -152,17 +175,29 @@ def score(path: Path, folder: Path, out: Path, say: Say = lambda _: None) -> int
     scopes = np.array([own.get(name, CLASS) for name in given.machines], object)
     for scope in sorted(set(scopes)):
         _judge(judged, plant, values, scopes == scope, _bundle(plant, registry, scope))
+    silent = _silent(given, columns)
+    judged.score[silent], judged.event[silent], judged.parts[silent] = np.nan, False, np.nan
     judged.write(given, columns, out)
-    if judged.event.mean() > SUSPICIOUS:
+    if silent.any():
+        say(f"{path}: {silent.sum()} rows have no number in any learned channel: not judged, score and event are empty")
+    if (part := judged.event.sum() / max(1, np.count_nonzero(~silent))) > SUSPICIOUS:
         say(
-            f"{path}: warning: {judged.event.mean():.0%} of the rows are events: something lasting happened, or the "
+            f"{path}: warning: {part:.0%} of the rows are events: something lasting happened, or the "
             "normal rows do not cover what is usual"
         )
     return int(judged.event.sum())
 
 
+def _silent(given: Recording, columns: dict[str, str]) -> NDArray[np.bool_]:
+    """(n,) rows without a number in any of the learned channels."""
+    learned = [i for i, name in enumerate(given.columns) if name in set(columns.values())]
+    found: NDArray[np.bool_] = np.logical_and.reduce(np.isnan(given.values[learned]), axis=0)
+    return found
+
+
 class _Judged(NamedTuple):
     score: NDArray[np.float64]
+    """(n,) NaN where the row was not judged"""
     limit: NDArray[np.float64]
     event: NDArray[np.bool_]
     parts: NDArray[np.float64]
@@ -178,7 +213,8 @@ class _Judged(NamedTuple):
         top = np.full(len(given), "", object)
         top[self.event] = names[self.parts[self.event].argmax(1)]
         table = {TIME: given.time, MACHINE: given.machines, "score": self.score, "limit": self.limit}
-        table |= {"event": self.event.astype(int), "top_channel": top}
+        event = pd.Series(self.event.astype(int), dtype="Int64").mask(np.isnan(self.score))
+        table |= {"event": event, "top_channel": top}
         table |= {f"attribution_{name}": self.parts[:, i] for i, name in enumerate(names)}
         with _writing(out):
             pd.DataFrame(table).to_csv(out, index=False, float_format="%.6g")

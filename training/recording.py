@@ -20,6 +20,7 @@ from features.errors import HeadraceError
 from features.plant import LARGEST, Channel, Machine, MachineClass, Place, Plant, TelemetryTopic, Topics, Window
 from features.samples import Samples
 from features.state import compute
+from training import cells
 
 CLASS = "recorded"
 TIME, MACHINE, LABEL = "time", "machine", "label"
@@ -69,19 +70,22 @@ def read(path: str | Path) -> Recording:
     """Read a file whole.
 
     Raises:
-        HeadraceError: it cannot be read as CSV, has no rows, no column `time`, no channel, or times that are none.
+        HeadraceError: it cannot be read as CSV, has no rows, no column `time`, no channel, times that are none, or
+            commas that nobody can read.
     """
     path = Path(path)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True, index_col=False)
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise HeadraceError(f"{path}: expected a CSV file with a header, got {error}") from error
-    if TIME not in table.columns:
-        raise HeadraceError(f"{path}: expected a column {TIME!r}, got {', '.join(table.columns[:10])}")
+    table, separator = cells.read(path, TIME)
     if not len(table):
         raise HeadraceError(f"{path}: expected rows under the header, got none")
     notes: list[str] = []
     table = table.rename(columns={name: _UNFIT.sub("_", name) for name in table.columns})
+    commas = []
+    for name in [name for name in table.columns if name not in (MACHINE, LABEL)]:
+        table[name], had = cells.with_points(path, name, table[name], separator)
+        commas += [name] if had else []
+    if commas:
+        some = ", ".join(map(repr, commas[:5])) + (f" and {len(commas) - 5} more" if len(commas) > 5 else "")
+        notes.append(f"decimal commas are read as points in {some}")
     time = _times(path, table[TIME])
     order = np.argsort(time, kind="stable")
     if (np.diff(order) < 0).any():

@@ -43,6 +43,16 @@ class Scaler(msgspec.Struct, frozen=True):
         """(inputs,) True where the input moved in training."""
         return np.array(self.gain) > 0
 
+    def silenced(self, unused: NDArray[np.bool_]) -> Scaler:
+        """The same, with inputs (inputs,) that say nothing from now on."""
+        gain = tuple(0.0 if off else gain for gain, off in zip(self.gain, unused.tolist(), strict=True))
+        return Scaler(self.centre, gain, self.clip)
+
+    def of_inputs(self, used: NDArray[np.bool_]) -> Scaler:
+        """That of some of the inputs (inputs,)."""
+        which = np.flatnonzero(used).tolist()
+        return Scaler(tuple(self.centre[i] for i in which), tuple(self.gain[i] for i in which), self.clip)
+
     def __call__(self, values: Array) -> Array:
         """(n, inputs) float32 to (n, inputs) float32, never NaN."""
         centre, gain = np.array(self.centre, np.float32), np.array(self.gain, np.float32)

@@ -50,15 +50,16 @@ def hold(
     Args:
         known: what else is known of some, by name, to stand among their metrics.
     """
-    scorers = {OWN: (detector.score, detector.limit)}
+    own = later.widened(detector.attributes)
+    scorers = {OWN: (detector.score, detector.limit, own)}
     if champion is not None:
-        scorers[CHAMPION] = (champion.scorer(), champion.card.threshold)
-    judged = {name: Scored(score(later.values), theta) for name, (score, theta) in scorers.items()}
+        scorers[CHAMPION] = (champion.scorer(), champion.card.threshold, later.widened(champion.attributes))
+    judged = {name: Scored(score(seen.values), theta) for name, (score, theta, seen) in scorers.items()}
     tree = baselines.tree(past, later, cost, detector.seed)
     judged |= {} if tree is None else {"tree": tree}
-    judged |= {"untrained": Scored(untrained.score(later.values), untrained.limit)}
+    judged |= {"untrained": Scored(untrained.score(own.values), untrained.limit)}
     judged |= worthless(later, judged[OWN], detector.seed)
-    noticed = {name: probes.noticed(score, theta, later) for name, (score, theta) in scorers.items()}
+    noticed = {name: probes.noticed(*scorer) for name, scorer in scorers.items()}
     shifts = {name: probes.overall(found) for name, found in noticed.items()}
     metrics = {
         name: judge(later, scored, cost) | {"shifts_noticed": shifts.get(name)} | known.get(name, {})

@@ -19,6 +19,7 @@ from training.detectors.base import columns
 from training.detectors.chain import BLOCKS, Bools, Normal
 from training.detectors.layer import Dense
 from training.scaler import Array, Scaler
+from training.selection import Examined
 
 LIMIT = 1.0
 """Of every score: it is measured in limits."""
@@ -60,9 +61,13 @@ class Aspects:
         Raises:
             HeadraceError: there are too few, or no channel moves in them.
         """
-        rows = values[:, columns(feature_set, inputs_of(feature_set))][whole(feature_set, values)]
+        inputs, parts = inputs_of(feature_set), 1 + len(OTHERS)
+        rows = values[:, columns(feature_set, inputs)][whole(feature_set, values)]
         self._overlap = overlap
-        self.mean, *self._others = (Normal(name, part) for part in np.split(rows, 1 + len(OTHERS), axis=1))
+        self.mean, *self._others = (
+            Normal(name, part, own.tolist())
+            for part, own in zip(np.split(rows, parts, axis=1), np.split(np.array(inputs), parts), strict=True)
+        )
         if not self.mean.scaler.live.any():
             raise HeadraceError(f"training {name}: expected an input that moves, got constants in {len(rows)} rows")
 
@@ -75,6 +80,11 @@ class Aspects:
         """Of all inputs."""
         every = [normal.scaler for normal in (self.mean, *self._others)]
         return Scaler(tuple(chain(*(one.centre for one in every))), tuple(chain(*(one.gain for one in every))))
+
+    @property
+    def examined(self) -> tuple[Examined, ...]:
+        """Whether each input is used, and why not."""
+        return tuple(chain(self.mean.examined, *(normal.examined for normal in self._others)))
 
     def terms(self, aspect: Aspect) -> tuple[float, float]:
         """How many neighbouring rows share samples, and the part of normal rows that may be above the limit."""

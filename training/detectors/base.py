@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from features.errors import HeadraceError
 from features.schema import FeatureSet
+from training.attributes import NONE, Attributes
 from training.explain import Explainer
 from training.life import Life
 from training.scaler import Array, Scaler
 from training.scoring import ModeScorer, Scorer
+from training.selection import Examined
 from training.threshold import Choice
 
 FitMany = Callable[..., dict[str, "Detector"]]
@@ -31,7 +33,7 @@ class Detector:
     kind: Kind
     feature_set: FeatureSet
     inputs: tuple[str, ...]
-    """The features it looks at, in the order of the model's input."""
+    """The features and attributes it looks at, in the order of the model's input."""
     scaler: Scaler
     model: Any
     """Keras model of built-in layers: scaled inputs (n, inputs) float32 to scores (n, 1) float32."""
@@ -49,46 +51,56 @@ class Detector:
     """How the limit was chosen for money; None: it was not."""
     life: Life | None = None
     """How a lifetime detector's score is read; None: it is no lifetime detector."""
+    attributes: Attributes = NONE
+    """Of machines: columns of the values that follow the features."""
+    examined: tuple[Examined, ...] = ()
+    """Of everything that could have been an input, whether it is one, and why not."""
 
     def score(self, values: Array) -> Array:
-        """(n, features of the set) to (n,)"""
+        """(n, features of the set, and columns of the attributes) to (n,)"""
         return self._scorer(values)
 
     def explain(self, values: Array) -> Array:
-        """(n, features of the set) to (n, inputs): what each input adds to the score, above that of a normal window."""
+        """As `score`, to (n, inputs): what each input adds to the score, above that of a normal window."""
         return self._explainer(values)
 
     def likely(self, values: Array) -> Array:
-        """(n, features of the set) to (n, modes): probability of each failure mode.
+        """As `score`, to (n, modes): probability of each failure mode.
 
         Raises:
             HeadraceError: it knows no modes.
         """
         return self._modes(values)
 
+    @property
+    def _columns(self) -> list[int]:
+        return columns(self.feature_set, self.inputs, self.attributes)
+
     @cached_property
     def _modes(self) -> ModeScorer:
-        return ModeScorer(self.model, self.scaler, columns(self.feature_set, self.inputs))
+        return ModeScorer(self.model, self.scaler, self._columns)
 
     @cached_property
     def _scorer(self) -> Scorer:
-        return Scorer(self.model, self.scaler, columns(self.feature_set, self.inputs))
+        return Scorer(self.model, self.scaler, self._columns)
 
     @cached_property
     def _explainer(self) -> Explainer:
-        return Explainer(self.model, self.scaler, columns(self.feature_set, self.inputs))
+        return Explainer(self.model, self.scaler, self._columns)
 
 
-def columns(feature_set: FeatureSet, inputs: tuple[str, ...]) -> list[int]:
-    """Where the inputs stand in a feature vector.
+def columns(feature_set: FeatureSet, inputs: tuple[str, ...], attributes: Attributes = NONE) -> list[int]:
+    """Where the inputs stand in a feature vector that the attributes follow.
 
     Raises:
-        HeadraceError: an input is no feature of the set.
+        HeadraceError: an input is no feature of the set, and none of the attributes.
     """
+    own = {name: len(feature_set.names) + i for i, name in enumerate(attributes.names)}
+    position = feature_set.position | own if own else feature_set.position
     for name in inputs:
-        if name not in feature_set.position:
+        if name not in position:
             raise HeadraceError(f"inputs: expected features of class {feature_set.class_name}, got {name!r}")
-    return [feature_set.position[name] for name in inputs]
+    return [position[name] for name in inputs]
 
 
 def one_by_one(fit: Callable[[FeatureSet, Array, int, float, str], Detector]) -> FitMany:

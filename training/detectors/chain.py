@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.errors import HeadraceError
+from training import selection
 from training.detectors import covariance, limits
 from training.detectors.covariance import Matrix
 from training.detectors.layer import Dense
@@ -29,13 +30,20 @@ Bools = NDArray[np.bool_]
 class Normal:
     """Normal running of one machine or class, scaled, with the ends of the forward chain."""
 
-    def __init__(self, name: str, values: Array) -> None:
-        """Raises HeadraceError where there are too few rows (n, inputs)."""
+    def __init__(self, name: str, values: Array, inputs: Sequence[str] = ()) -> None:
+        """Of rows (n, inputs) in the order of time; `inputs` are their names, for the report.
+
+        Raises:
+            HeadraceError: there are too few.
+        """
         values = values[np.isfinite(values).any(1)]
         if len(values) < FEWEST_ROWS:
             raise HeadraceError(f"training {name}: expected {FEWEST_ROWS} rows or more, got {len(values)}")
         self.name = name
-        self.scaler = Scaler.fit(values)
+        scaler = Scaler.fit(values)
+        self.examined = selection.of_normal(inputs or [""] * values.shape[1], values, scaler.live)
+        """Whether each input is used, and why not."""
+        self.scaler = scaler.silenced(~selection.used(self.examined))
         self.rows = self.scaler(values)
         self._ends = np.linspace(len(values) / 2, len(values), BLOCKS + 1).astype(int)
 

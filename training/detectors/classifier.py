@@ -6,7 +6,7 @@ Where the labels name failure modes, each has a probability of its own (`trainin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +15,14 @@ import numpy as np
 from features.errors import HeadraceError
 from features.plant import Cost
 from features.schema import FeatureSet
-from training import networks, progress, runtime, threshold
+from training import networks, progress, runtime, selection, threshold
+from training.attributes import NONE, Attributes
 from training.detectors import modal
 from training.detectors.base import Detector
 from training.detectors.layer import Dense, glorot
 from training.labels import Modes
 from training.scaler import Array, Scaler
+from training.selection import Examined
 from training.threshold import Bools, Ints, Names
 
 SIZES = (64, 32, 1)
@@ -46,7 +48,7 @@ class Labelled:
     """n windows in the order of time."""
 
     values: Array
-    """(n, features)"""
+    """(n, features, and columns of the attributes)"""
     labels: Bools
     """(n,) True: a fault"""
     end_ms: Ints
@@ -60,6 +62,17 @@ class Labelled:
         machine_ids = None if self.machine_ids is None else self.machine_ids[rows]
         modes = None if self.modes is None else self.modes.take(rows)
         return Labelled(self.values[rows], self.labels[rows], self.end_ms[rows], machine_ids, modes)
+
+    def only(self, used: Bools) -> Labelled:
+        """The same with some of the columns."""
+        return self if used.all() else replace(self, values=self.values[:, used])
+
+    def examined(self, names: Sequence[str]) -> list[Examined]:
+        """What its rows say of each column: whether it is an input."""
+        told = self.labels[:, None] if self.modes is None else np.column_stack([self.labels, self.modes.active])
+        target = np.unique(told, axis=0, return_inverse=True)[1].reshape(-1)
+        groups = np.unique(self.machines.astype(str), return_inverse=True)[1]
+        return selection.of_labelled(names, self.values, target, groups)
 
     @property
     def both(self) -> bool:
@@ -79,7 +92,10 @@ class Labelled:
 class Learned:
     """A network, and what others like it, that had no part in a row, made of the row."""
 
+    examined: list[Examined]
+    """Of each column of the rows, whether it is an input, and why not."""
     scaler: Scaler
+    """Of the inputs."""
     model: Any
     """Scaled inputs (n, inputs) to probabilities of a fault (n, 1)."""
     losses: dict[str, Array]
@@ -88,16 +104,22 @@ class Learned:
     modes: tuple[str, ...] = ()
     """Failure modes whose probabilities the model also has, in the order of its layer `networks.MODES`."""
 
+    @property
+    def inputs(self) -> list[int]:
+        """Columns of the rows that the model looks at."""
+        return np.flatnonzero(selection.used(self.examined)).tolist()
 
-def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detector:
-    """A network on all features; θ of least expected cost on held-out scores.
+
+def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int, attributes: Attributes = NONE) -> Detector:
+    """A network on all features, and attributes, that tell something; θ of least expected cost on held-out scores.
 
     Where no held-out row is faulty, θ is the Bayes cut of the costs.
 
     Raises:
         HeadraceError: the labels are all alike.
     """
-    found = learn(data, list(data.folds()), seed)
+    names = (*feature_set.names, *attributes.names)
+    found = learn(data, list(data.folds()), seed, names)
     known = np.isfinite(found.held_out)
     choice = None
     if data.labels[known].any():
@@ -107,7 +129,7 @@ def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detec
     return Detector(
         "classifier",
         feature_set,
-        feature_set.names,
+        tuple(names[i] for i in found.inputs),
         found.scaler,
         found.model,
         theta,
@@ -115,11 +137,15 @@ def fit(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detec
         found.losses,
         modes=found.modes,
         choice=choice,
+        attributes=attributes,
+        examined=tuple(found.examined),
     )
 
 
-def learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
+def learn(data: Labelled, folds: Sequence[Fold], seed: int, names: Sequence[str] | None = None) -> Learned:
     """Dense 64-32-1, or networks of the failure modes where the labels name them well enough.
+
+    Inputs are those that `selection` leaves, for each fold by its own rows; `names` are the columns', for the report.
 
     Raises:
         HeadraceError: the labels are all alike, or nothing in the features moves.
@@ -129,42 +155,52 @@ def learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
     if not Scaler.fit(data.values).live.any():
         raise HeadraceError(f"training: expected a feature that moves, got constants in {len(data.labels)} windows")
     modes = None if data.modes is None else modal.targets(data.labels, data.modes)
-    return _learn(data, folds, seed) if modes is None else _learn_modes(data, modes, folds, seed)
+    names = names or [f"column {i}" for i in range(data.values.shape[1])]
+    return _learn(data, folds, seed, names) if modes is None else _learn_modes(data, modes, folds, seed, names)
 
 
 def _tells(data: Labelled, rows: Bools) -> bool:
     return 0 < int(np.count_nonzero(data.labels[rows])) < int(np.count_nonzero(rows))
 
 
-def _learn(data: Labelled, folds: Sequence[Fold], seed: int) -> Learned:
+def _learn(data: Labelled, folds: Sequence[Fold], seed: int, names: Sequence[str]) -> Learned:
     held_out = np.full(len(data.labels), np.nan, np.float32)
     for past, later in folds:
         if _tells(data, past) and later.any():
-            scaler, model, _ = _train(data.take(past), seed)
-            held_out[later] = _predict(model, scaler(data.values[later]))
-    return Learned(*_train(data, seed), held_out)
+            known = data.take(past)
+            inputs = selection.used(known.examined(names))
+            scaler, model, _ = _train(known.only(inputs), seed)
+            held_out[later] = _predict(model, scaler(data.take(later).only(inputs).values))
+    examined = data.examined(names)
+    return Learned(examined, *_train(data.only(selection.used(examined)), seed), held_out)
 
 
-def _learn_modes(data: Labelled, modes: Modes, folds: Sequence[Fold], seed: int) -> Learned:
+def _learn_modes(data: Labelled, modes: Modes, folds: Sequence[Fold], seed: int, names: Sequence[str]) -> Learned:
     """All networks at once; they share the scaler and the knots to begin with, and nothing that the labels say."""
     scaler = Scaler.fit(data.values)
     rows = scaler(data.values)
     folds = [(past, later) for past, later in folds if _tells(data, past) and later.any()]
-    parts = [np.flatnonzero(past) for past, _ in folds] + [np.arange(len(rows))] * MEMBERS
+    examined = data.examined(names)
+    final, own = selection.used(examined), [selection.used(data.take(past).examined(names)) for past, _ in folds]
+    parts = [modal.Part(np.flatnonzero(past), inputs) for (past, _), inputs in zip(folds, own, strict=True)]
+    parts += [modal.Part(np.arange(len(rows)), final)] * MEMBERS
     found, losses = modal.train(rows, modes.active, parts, seed)
     held_out = np.full(len(rows), np.nan, np.float32)
-    for (_, later), network in zip(folds, found, strict=False):
-        held_out[later] = network(rows[later])
-    model = networks.noisy_or_model([member.layers for member in found[-MEMBERS:]])
+    for (_, later), network, inputs in zip(folds, found, own, strict=False):
+        held_out[later] = network(rows[later] * inputs)
+    model = networks.noisy_or_model([member.of(final).layers for member in found[-MEMBERS:]])
     curves = {f"member {i}": curve for i, curve in enumerate(losses.T[-MEMBERS:])}
-    return Learned(scaler, model, curves, held_out, modes.names)
+    return Learned(examined, scaler.of_inputs(final), model, curves, held_out, modes.names)
 
 
-def untrained(feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int) -> Detector:
+def untrained(
+    feature_set: FeatureSet, data: Labelled, cost: Cost, seed: int, attributes: Attributes = NONE
+) -> Detector:
     """The network before its first step, for comparison; θ is its best one on the very rows it is given."""
     scaler, model = Scaler.fit(data.values), _network(data.values.shape[1], seed)
     theta = threshold.cheapest(_predict(model, scaler(data.values)), data.labels, cost)
-    return Detector("classifier", feature_set, feature_set.names, scaler, model, theta, seed)
+    inputs = (*feature_set.names, *attributes.names)
+    return Detector("classifier", feature_set, inputs, scaler, model, theta, seed, attributes=attributes)
 
 
 def _network(inputs: int, seed: int) -> Any:

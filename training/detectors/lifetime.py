@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from features.errors import HeadraceError
 from features.schema import FeatureSet
+from training import selection
+from training.attributes import NONE, Attributes
 from training.detectors import regressor
 from training.detectors.base import Detector
 from training.detectors.regressor import Regressor, Task
 from training.life import Life
 from training.scaler import Array, Scaler
+from training.selection import Examined
 
 MEMBERS = 5
 """Regressors whose predictions are averaged."""
@@ -29,6 +32,8 @@ FOLDS = 5
 CAP = 0.6
 """The cap as a part of the median life, where none is given: that of 125 cycles, usual for C-MAPSS (Heimes 2008 has
 130), whose engines live for 200."""
+STAGES = 5
+"""Equal parts of the cap: an input has to tell something of which of them is consumed."""
 FALSE_ALARMS = 0.01
 """Part of windows as new (remaining life at the cap or beyond) above the limit."""
 Floats = NDArray[np.float64]
@@ -39,7 +44,7 @@ class History:
     """One run of one machine, from its first window to its failure, in the order of time."""
 
     values: Array
-    """(n, features)"""
+    """(n, features, and columns of the attributes)"""
     remaining: Floats
     """(n,) life left at the end of each window, not negative; cycles, hours or windows, in all histories the same"""
 
@@ -76,13 +81,16 @@ class Learned:
     cap: float
     unit: str
     seed: int
+    attributes: Attributes
+    examined: list[Examined]
+    """Of each column of the rows, whether it is an input, and why not."""
 
     def detector(self, members: int = MEMBERS) -> Detector:
         """The mean of the first members; limit and interval are those of single regressors, which err a little more."""
         return Detector(
             "lifetime",
             self.feature_set,
-            self.feature_set.names,
+            tuple(one.name for one in self.examined if one.used),
             self.scaler,
             regressor.mean_model(self.members[:members], self.cap),
             _limit(self.held_out, self.data, self.cap),
@@ -90,6 +98,8 @@ class Learned:
             {f"member {i}": curve for i, curve in enumerate(self.losses.T[:members])},
             calibration=(FALSE_ALARMS, _false_alarms(self.held_out, self.data, self.cap)),
             life=self.life,
+            attributes=self.attributes,
+            examined=tuple(self.examined),
         )
 
     @cached_property
@@ -113,10 +123,16 @@ class Learned:
 
 
 def fit(
-    feature_set: FeatureSet, histories: Sequence[History], seed: int, *, unit: str, cap: float | None = None
+    feature_set: FeatureSet,
+    histories: Sequence[History],
+    seed: int,
+    *,
+    unit: str,
+    cap: float | None = None,
+    attributes: Attributes = NONE,
 ) -> Detector:
     """`learn`, with all members."""
-    return learn(feature_set, histories, seed, unit=unit, cap=cap).detector()
+    return learn(feature_set, histories, seed, unit=unit, cap=cap, attributes=attributes).detector()
 
 
 def learn(
@@ -127,8 +143,9 @@ def learn(
     unit: str,
     cap: float | None = None,
     trained: bool = True,
+    attributes: Attributes = NONE,
 ) -> Learned:
-    """On all features of the set.
+    """On all features of the set, and attributes, that `selection` leaves, for each fold by its own runs.
 
     Args:
         unit: of the remaining life: it is only kept.
@@ -147,10 +164,35 @@ def learn(
     folds = int(data.fold.max()) + 1
     first = seed * (MEMBERS + FOLDS)
     parts = [np.flatnonzero(data.fold != fold) for fold in range(folds)] + [np.arange(len(rows))] * MEMBERS
-    tasks = [Task(rows, consumed, part, first + i) for i, part in enumerate(parts)]
+    names = (*feature_set.names, *attributes.names)
+    examined = _examined(names, data, consumed, parts[-1])
+    final, own = selection.used(examined), [_examined(names, data, consumed, part) for part in parts[:folds]]
+    masks = [*map(selection.used, own), *[final] * MEMBERS]
+    tasks = [
+        Task(rows, consumed, part, first + i, mask) for i, (part, mask) in enumerate(zip(parts, masks, strict=True))
+    ]
     found, losses = regressor.train(tasks, trained)
-    held_out = cap * _held_out(found[:folds], rows, data.fold)
-    return Learned(feature_set, data, scaler, found[folds:], losses[:, folds:], held_out, cap, unit, seed)
+    held_out = cap * _held_out(found[:folds], masks, rows, data.fold)
+    members = [regressor.of_inputs(member, final) for member in found[folds:]]
+    return Learned(
+        feature_set,
+        data,
+        scaler.of_inputs(final),
+        members,
+        losses[:, folds:],
+        held_out,
+        cap,
+        unit,
+        seed,
+        attributes,
+        examined,
+    )
+
+
+def _examined(names: Sequence[str], data: _Rows, consumed: Array, part: NDArray[np.int64]) -> list[Examined]:
+    """What some of the rows say of each column: whether it is an input."""
+    stage = np.minimum(consumed[part] * STAGES, STAGES - 1).astype(np.int64)
+    return selection.of_labelled(names, data.values[part], stage, data.run[part])
 
 
 def _cap(histories: Sequence[History], cap: float | None) -> float:
@@ -181,11 +223,13 @@ def _together(histories: Sequence[History]) -> _Rows:
     return _Rows(values, remaining, run)
 
 
-def _held_out(regressors: Sequence[Regressor], rows: Array, fold: NDArray[np.int64]) -> Floats:
+def _held_out(
+    regressors: Sequence[Regressor], masks: Sequence[NDArray[np.bool_]], rows: Array, fold: NDArray[np.int64]
+) -> Floats:
     """(n,) consumed part of life by the regressor that had not seen the row's run."""
     found = np.empty(len(rows))
-    for number, one in enumerate(regressors):
-        found[fold == number] = regressor.predict([one], rows[fold == number])
+    for number, (one, mask) in enumerate(zip(regressors, masks, strict=False)):
+        found[fold == number] = regressor.predict([one], rows[fold == number] * mask)
     return found
 
 

@@ -37,6 +37,7 @@ def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0,
         LIMIT,
         seed,
         calibration=(limits.TAIL, None),
+        examined=normal.examined,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,30 @@ RATE, DECAY = 1e-2, 0.1
 Ints = NDArray[np.int64]
 
 
+class Part(NamedTuple):
+    """What a network learns from."""
+
+    rows: Ints
+    """Numbers of the rows."""
+    used: Bools
+    """(p,) the inputs that it looks at"""
+
+    def draw(self, rng: np.random.Generator) -> Ints:
+        """A batch of its rows."""
+        return self.rows[(rng.random(BATCH) * len(self.rows)).astype(np.int64)]
+
+
 @dataclass(frozen=True)
 class Network:
     """p → hinges; [p, hinges] → 64 → 32 → modes; relu between, a sigmoid at the end."""
 
     layers: tuple[Dense, Dense, Dense, Dense]
+
+    def of(self, used: Bools) -> Network:
+        """The same for those of its inputs (p,) alone that it was trained on: the others were 0."""
+        bend, into, *rest = self.layers
+        both = np.concatenate([used, np.ones(len(bend.bias), bool)])
+        return Network((Dense(bend.kernel[used], bend.bias), Dense(into.kernel[both], into.bias), *rest))  # type: ignore[arg-type] # two are left
 
     def __call__(self, scaled: Array) -> Array:
         """(n, p) to the probability of a fault (n,)"""
@@ -72,13 +91,13 @@ def hinges(rows: Array) -> Dense:
     return Dense(np.eye(inputs, dtype=np.float32)[:, list(place)], -np.array(knot, np.float32))
 
 
-def train(scaled: Array, active: Bools, parts: Sequence[Ints], seed: int) -> tuple[list[Network], Array]:
+def train(scaled: Array, active: Bools, parts: Sequence[Part], seed: int) -> tuple[list[Network], Array]:
     """One network for each part of the rows, and the losses (records, parts) on the way; same seed, same weights.
 
     Args:
         scaled: (n, p)
         active: (n, modes) of `targets`
-        parts: numbers of the rows that each network learns from.
+        parts: what each network learns from.
     """
     bend, rng = hinges(scaled), np.random.default_rng(seed)
     sizes = (sum(bend.kernel.shape), *SIZES, active.shape[1])
@@ -100,13 +119,14 @@ def _grouped(starts: Sequence[Sequence[Dense]]) -> Any:
     return model
 
 
-def _descend(model: Any, scaled: Array, active: Array, parts: Sequence[Ints], rng: np.random.Generator) -> Array:
+def _descend(model: Any, scaled: Array, active: Array, parts: Sequence[Part], rng: np.random.Generator) -> Array:
     """AdamW with a cosine schedule. (Loshchilov & Hutter 2019.)"""
     keras = runtime.keras()
-    steps = int(np.clip(EPOCHS * max(map(len, parts)) // BATCH, *STEPS))
+    steps = int(np.clip(EPOCHS * max(len(part.rows) for part in parts) // BATCH, *STEPS))
     optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), weight_decay=DECAY)
-    drawn = (np.stack([part[(rng.random(BATCH) * len(part)).astype(np.int64)] for part in parts]) for _ in range(steps))
-    batches = ((scaled[some], active[some]) for some in drawn)
+    drawn = (np.stack([part.draw(rng) for part in parts]) for _ in range(steps))
+    seen = np.stack([part.used[None] for part in parts]).astype(np.float32)
+    batches = ((scaled[some] * seen, active[some]) for some in drawn)
     what = f"{len(parts)} networks of failure modes"
     return groups.descend(model, optimizer, batches, _losses, steps=steps, what=what)
 

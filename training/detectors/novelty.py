@@ -85,6 +85,7 @@ def _fit(feature_set: FeatureSet, normal: Aspects, runs: Sequence[Run], seed: in
         seed,
         {f"member {number}": losses for number, (_, losses) in enumerate(runs)},
         (limits.TAIL, None),
+        examined=normal.examined,
     )
 
 

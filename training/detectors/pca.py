@@ -64,7 +64,17 @@ def fit(feature_set: FeatureSet, values: Array, seed: int, overlap: float = 1.0,
     kernel = planes[-1].kernel * weights
     bias = -normal.rows.mean(0, dtype=np.float64) @ kernel
     model = networks.linear_model([Dense(kernel.astype(np.float32), bias.astype(np.float32))])
-    return Detector("pca", feature_set, inputs, normal.scaler, model, limit, seed, calibration=(limits.TAIL, None))
+    return Detector(
+        "pca",
+        feature_set,
+        inputs,
+        normal.scaler,
+        model,
+        limit,
+        seed,
+        calibration=(limits.TAIL, None),
+        examined=tuple(normal.examined),
+    )
 
 
 fit_many = one_by_one(fit)

@@ -41,6 +41,13 @@ class Task:
     among: NDArray[np.int64]
     """Rows that it may see."""
     seed: int
+    used: NDArray[np.bool_] | None = None
+    """(p,) the inputs that it looks at; None: all."""
+
+    @property
+    def seen(self) -> Array:
+        """(p,) 1 or 0"""
+        return np.ones(self.rows.shape[1], np.float32) if self.used is None else self.used.astype(np.float32)
 
 
 def train(tasks: Sequence[Task], trained: bool = True) -> tuple[list[Regressor], Array]:
@@ -61,6 +68,11 @@ def untrained(inputs: int, seed: int) -> Regressor:
     """Glorot-uniform kernels and zero biases."""
     rng = np.random.default_rng(seed)
     return [glorot(rng, i, o) for i, o in pairwise((inputs, *SIZES))]
+
+
+def of_inputs(member: Regressor, used: NDArray[np.bool_]) -> Regressor:
+    """The same for those of its inputs (p,) alone that it was trained on: the others were 0."""
+    return [Dense(member[0].kernel[used], member[0].bias), *member[1:]]
 
 
 def mean_model(members: Sequence[Regressor], unit: float) -> Any:
@@ -111,5 +123,5 @@ def _batches(tasks: Sequence[Task], steps: int) -> Iterator[tuple[Array, Array]]
     draws = [np.random.default_rng(task.seed) for task in tasks]
     for _ in range(steps):
         drawn = [task.among[rng.integers(len(task.among), size=BATCH)] for rng, task in zip(draws, tasks, strict=True)]
-        rows = np.stack([task.rows[some] for task, some in zip(tasks, drawn, strict=True)])
+        rows = np.stack([task.rows[some] * task.seen for task, some in zip(tasks, drawn, strict=True)])
         yield rows, np.stack([task.targets[some, None] for task, some in zip(tasks, drawn, strict=True)])

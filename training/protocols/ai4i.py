@@ -115,7 +115,7 @@ def _judge(past: pd.DataFrame, later: pd.DataFrame, seed: int) -> tuple[Array, f
     known, asked = (np.hstack([physics(part), types({TYPE: part[TYPE]})]) for part in (past, later))
     data = Labelled(known, failed, np.zeros(len(failed), np.int64), modes=modes)
     found = classifier.learn(data, list(folds(failed, INNER, seed)), seed)
-    score = Scorer(found.model, found.scaler, range(known.shape[1]))
+    score = Scorer(found.model, found.scaler, found.inputs)
     return score(asked), best_f1(found.held_out, failed)
 
 

@@ -42,7 +42,7 @@ def section(found: Evidence) -> Section:
 
 def channel_parts(found: Evidence, rows: Ints) -> dict[str, Parts]:
     """(rows,) part of each channel in the raised score of each row, as events have them; parts add up to 1, or 0."""
-    explained = found.detector.explain(found.later.values[rows])
+    explained = found.detector.explain(found.later.widened(found.detector.attributes).values[rows])
     channels, summed = by_channel(found.later.feature_set, found.detector.inputs, explained)
     return dict(zip(channels, shares(summed).T, strict=True))
 

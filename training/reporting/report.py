@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from training.reporting import attributions, origin, quality
+from training.reporting import attributions, inputs, origin, quality
 from training.reporting.evidence import Evidence
 from training.reporting.figures import cards, how
 from training.reporting.page import Page
@@ -26,6 +26,7 @@ SECTIONS = (
     attributions.section,
     quality.baselines,
     origin.detector,
+    inputs.section,
     origin.data,
     origin.training,
 )

@@ -104,13 +104,13 @@ def _change_threshold(folder: Path) -> None:
 
 def _unknown_format(folder: Path) -> None:
     path = folder / "bundle.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    path.write_text(path.read_text().replace('"format": 1', '"format": 9'))
     resign(folder)
 
 
 def _later(folder: Path) -> None:
     """As a version to come may have it: other files, other fields."""
-    (folder / "bundle.json").write_text('{"format": 2, "weights": {"file": "weights.safetensors"}}')
+    (folder / "bundle.json").write_text('{"format": 9, "weights": {"file": "weights.safetensors"}}')
     (folder / "model.keras").rename(folder / "weights.safetensors")
 
 
@@ -128,8 +128,8 @@ def _linked(folder: Path) -> None:
     ("harm", "complaint"),
     [
         (_change_threshold, "bundle.json: expected sha256"),
-        (_unknown_format, "expected format 1, got 2"),
-        (_later, "expected format 1, got 2"),
+        (_unknown_format, "expected format 1 or 2, got 9"),
+        (_later, "expected format 1 or 2, got 9"),
         (lambda folder: (folder / "bundle.json").write_text("{}"), "missing required field `format`"),
         (lambda folder: (folder / "bundle.json").unlink(), "got no bundle.json"),
         (lambda folder: os.truncate(folder / "model.keras", archive.LARGEST + 1), "expected at most"),

@@ -105,7 +105,10 @@ def constant(**columns: object) -> str:
     [
         ("", 50, "expected a CSV file with a header"),
         ("time,a\n", 50, "expected rows under the header, got none"),
-        ("a,b\n1,2\n", 50, "expected a column 'time', got a, b"),
+        ("a,b\n1,2\n", 50, "a column 'time', its separator one of comma, semicolon, tab, bar, got a, b"),
+        ("time#a\n1#2\n", 50, "its separator one of comma, semicolon, tab, bar, got time#a"),
+        ("time;a\n1;1,5\n2;2.5\n", 50, "'a': expected decimal commas or decimal points, got both: '1,5' (line 2)"),
+        ('time,a\n1,"1,500"\n', 50, "'a': expected decimal points, or commas that part no thousands: '1,500' (line 2)"),
         ("time,a\n1,2\n", 50, ": expected 16 rows or more, got 1"),
         ("time\n1\n", 50, "expected a column of numbers"),
         (constant(a="x"), 50, "expected a column of numbers beside 'time', got a"),
@@ -227,3 +230,41 @@ def test_nothing_of_a_persons_own_is_overwritten(learned: Path, tmp_path: Path) 
     with pytest.raises(HeadraceError, match=r"got another plant\.yaml"):
         recorded.train(data, NORMAL, tmp_path, kind="linear")
     assert (tmp_path / "plant.yaml").read_text() == "# mine"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_decimal_commas_and_other_separators_are_read(learned: Path, tmp_path: Path, separator: str) -> None:
+    data = table()
+    data.to_csv(tmp_path / "european.csv", index=False, sep=separator, decimal=",")
+    given, plain = recording.read(tmp_path / "european.csv"), recording.read(written(data, tmp_path))
+    np.testing.assert_array_equal(given.values, plain.values)
+    assert given.columns == plain.columns
+    assert given.notes == ("decimal commas are read as points in 'Flow (l/min)', 'pressure'",)
+
+
+def test_bundles_are_told_of_by_the_names_in_the_file(tmp_path: Path) -> None:
+    (one,) = recorded.train(written(table(), tmp_path, "pump.csv"), 100, tmp_path / "one", kind="linear")
+    assert one.name == "pump.csv"
+    several = recorded.train(written(fleet(), tmp_path), 200, tmp_path / "several", kind="linear")
+    assert [found.name for found in several] == ["data.csv, all machines", "machine 'A'", "machine 'B'"]
+
+
+def test_unequal_numbers_of_rows_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    data = pd.concat([table(300).assign(machine="A"), table(120, 1).assign(machine="B")])
+    recorded.train(written(data, tmp_path), 150, tmp_path / "bundle", say=said.append, kind="linear")
+    assert any(text.endswith("unequal numbers of rows: 'B' 120, 'A' 300") for text in said)
+    assert any("1 machine(s) have 150 rows or fewer" in text for text in said)
+
+
+def test_a_row_without_a_number_is_not_said_to_be_healthy(learned: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    data = table()
+    data.loc[100:102, ["Flow (l/min)", "pressure"]] = np.nan
+    data.loc[200, "pressure"] = np.nan
+    recorded.score(written(data, tmp_path), learned, tmp_path / "scores.csv", said.append)
+    found = pd.read_csv(tmp_path / "scores.csv", dtype=str, keep_default_na=False)
+    assert set(found.score[100:103]) == set(found.event[100:103]) == {""}
+    assert (found.score.drop(range(100, 103)) != "").all()
+    assert set(found.event.drop(range(100, 103))) == {"0", "1"}
+    assert any("3 rows have no number in any learned channel" in text for text in said)

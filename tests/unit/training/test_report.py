@@ -32,6 +32,7 @@ TITLES = [
     "Channels",
     "Beside its rivals",
     "Detector",
+    "Inputs",
     "Data",
     "Loss curves",
 ]
