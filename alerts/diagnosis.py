@@ -20,8 +20,8 @@ from alerts.likelihood import of_machine, of_sensors
 from alerts.modes import ClassCatalogue, Prior
 from contracts.alert import UNKNOWN, Candidate, Symptom
 
-PRIOR: dict[Prior, float] = {"rare": 1.0, "occasional": 2.0, "frequent": 4.0}
-"""Twice as common with each word, so that a clear symptom outweighs it."""
+PRIOR: dict[Prior, float] = {"rare": 1.0, "occasional": 1.5, "frequent": 2.25}
+"""Half as common again with each word: nobody knows it better, and a clear symptom outweighs it."""
 PRIOR_UNKNOWN = PRIOR["rare"]
 LEAST = 0.01
 """A candidate below it is left out."""

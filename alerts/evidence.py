@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 from alerts.symptoms import FAR, SIGNS, Kind
@@ -28,13 +29,16 @@ class Shown(NamedTuple):
     """0 to 1: as how much of an observation it counts."""
     size: float
     """Of its deviation, in standard deviations."""
+    factor: float
+    """By which its value is multiplied or divided, against the usual one; 1 where either is not known or not above 0."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """All that an alert's windows say about what is wrong."""
 
-    shown: tuple[Shown, ...]
+    shown: dict[str, Shown]
+    """By channel, one for each; see `_shown`."""
     blind: frozenset[str]
     channels: frozenset[str]
     """Those that were looked at, with usable samples."""
@@ -44,27 +48,31 @@ class Evidence:
         """Whatever the order of the symptoms, and whatever their parts add up to."""
         every = sorted(symptoms, key=lambda one: (one.channel, one.sign))
         total = math.fsum(one.part for one in every) or 1.0
-        seeing = [one for one in every if one.sign != "blind"]
         blind = frozenset(one.channel for one in every if one.sign == "blind")
-        return cls(
-            tuple(
-                Shown(one.channel, one.sign, weight(one.part / total, one.deviation), abs(one.deviation))
-                for one in seeing
-            ),
-            blind,
-            frozenset(channels) - blind,
-        )
+        of_each = {name: list(own) for name, own in groupby(every, lambda one: one.channel) if name not in blind}
+        return cls({name: _shown(own, total) for name, own in of_each.items()}, blind, frozenset(channels) - blind)
 
     @property
     def quiet(self) -> frozenset[str]:
         """Channels without any symptom."""
-        return self.channels - {one.channel for one in self.shown}
+        return self.channels - set(self.shown)
 
-    def usual(self, channel: str, kind: Kind) -> bool:
-        """Whether a channel's level, or its fluctuation, was looked at and is as usual."""
-        return channel in self.channels and not any(
-            one.channel == channel and KIND[one.sign] == kind for one in self.shown
-        )
+
+def _shown(own: list[Symptom], total: float) -> Shown:
+    """What a channel shows: its level where that is far off, else whatever is the larger part.
+
+    A level that moves quickly, or is multiplied, fluctuates more within a window too: all parts are then its own.
+    """
+    far = [one for one in own if KIND[one.sign] == "level" and abs(one.deviation) >= FAR]
+    most = max(far or own, key=lambda one: (one.part, abs(one.deviation)))
+    share = math.fsum(one.part for one in own) / total
+    return Shown(most.channel, most.sign, weight(share, most.deviation), abs(most.deviation), _factor(most))
+
+
+def _factor(one: Symptom) -> float:
+    if one.value is None or one.usual is None or min(one.value, one.usual) <= 0:
+        return 1.0
+    return max(one.value / one.usual, one.usual / one.value)
 
 
 def weight(share: float, deviation: float) -> float:

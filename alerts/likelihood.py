@@ -13,7 +13,7 @@ of a channel that it does not mention. A blind channel says nothing of the machi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from alerts.evidence import KIND, Evidence, Shown
 from alerts.modes import CHANCE, SensorMode, Signs
@@ -33,49 +33,49 @@ NOTHING: Signs = {}
 
 def of_machine(expected: Mapping[str, Signs], evidence: Evidence) -> float:
     """Of a failure mode of the machine, which expects signs by channel."""
-    terms = [_shown(one, expected.get(one.channel, NOTHING), STRAY) for one in evidence.shown]
-    missed = (term for channel, signs in expected.items() for term in _missed(channel, signs, evidence))
-    return math.fsum([*terms, *missed])
+    channels = sorted(expected.keys() | evidence.shown.keys())
+    return math.fsum(_channel(name, expected.get(name, NOTHING), STRAY, evidence) for name in channels)
 
 
 def of_sensors(mode: SensorMode, evidence: Evidence) -> dict[str, float]:
     """Of a failure mode of sensors, for each channel that shows one of its signs."""
-    signs = {"high", "low"} | set(mode.signs) if "either" in mode.signs else set(mode.signs)
-    big = {one.channel for one in evidence.shown if one.sign in signs and one.size >= mode.least_deviation}
+    showing = {one.channel for one in evidence.shown.values() if _fits(one, mode)}
     blind = evidence.blind if "blind" in mode.signs else frozenset()
-    return {channel: _of_sensor(channel, mode, evidence) for channel in sorted(big | blind)}
+    return {channel: _of_sensor(channel, mode.signs, evidence) for channel in sorted(showing | blind)}
+
+
+def _fits(one: Shown, mode: SensorMode) -> bool:
+    """Whether the sensor shows one of the mode's signs, and far enough."""
+    far = one.size >= mode.least_deviation and one.factor >= mode.least_factor
+    return far and _expected(mode.signs, one.sign) > 0
 
 
 def chance(signs: Signs, sign: Sign, stray: float) -> float:
     """P(sign | mode) of a channel of which the mode expects `signs`."""
-    kind = KIND[sign]
-    return _expected(signs, sign) + (1 - _total(signs, kind)) * stray / 2
+    return _expected(signs, sign) + (1 - _total(signs, KIND[sign])) * stray / 2
 
 
-def _of_sensor(channel: str, mode: SensorMode, evidence: Evidence) -> float:
-    own = [_shown(one, mode.signs, STRAY_BESIDE_SENSOR) for one in evidence.shown if one.channel == channel]
-    others = [_shown(one, NOTHING, STRAY_BESIDE_SENSOR) for one in evidence.shown if one.channel != channel]
-    quiet = QUIET * len(evidence.quiet) * math.log((1 - STRAY_BESIDE_SENSOR) / (1 - STRAY))
-    return math.fsum(
-        [*own, *others, *_missed(channel, mode.signs, evidence), _blind(channel, mode.signs, evidence), quiet]
-    )
+def _of_sensor(channel: str, signs: Signs, evidence: Evidence) -> float:
+    """Where it is blind, others that stray say nothing: without it they cannot be told from what they should be."""
+    quiet = QUIET * len(evidence.quiet - {channel}) * math.log((1 - STRAY_BESIDE_SENSOR) / (1 - STRAY))
+    if channel in evidence.blind:
+        return math.log(CHANCE[signs["blind"]] / UNIFORM) + quiet
+    others = [_channel(name, NOTHING, STRAY_BESIDE_SENSOR, evidence) for name in evidence.shown if name != channel]
+    return math.fsum([_channel(channel, signs, STRAY_BESIDE_SENSOR, evidence), *others, quiet])
 
 
-def _shown(one: Shown, signs: Signs, stray: float) -> float:
-    return one.weight * math.log(chance(signs, one.sign, stray) / UNIFORM)
+def _channel(name: str, signs: Signs, stray: float, evidence: Evidence) -> float:
+    """Of what one channel shows: as much of an observation as it weighs; the rest of it is as usual."""
+    found = evidence.shown.get(name)
+    if found is None:
+        return _usual(signs) if name in evidence.channels else 0.0
+    shown = math.log(chance(signs, found.sign, stray) / UNIFORM)
+    return found.weight * shown + (1 - found.weight) * _usual(signs)
 
 
-def _missed(channel: str, signs: Signs, evidence: Evidence) -> Iterator[float]:
-    """What is expected, and as usual."""
-    for kind in SIGNS:
-        if evidence.usual(channel, kind):
-            yield QUIET * math.log1p(-_total(signs, kind))
-
-
-def _blind(channel: str, signs: Signs, evidence: Evidence) -> float:
-    """Of one sensor: that it gives no usable sample, which the unknown holds as likely as not."""
-    expected = CHANCE[signs["blind"]] if "blind" in signs else 0.0
-    return math.log(expected / 0.5) if channel in evidence.blind else math.log1p(-expected)
+def _usual(signs: Signs) -> float:
+    """Of a channel that is as usual, though the mode may expect signs of it."""
+    return QUIET * math.fsum(math.log1p(-_total(signs, kind)) for kind in SIGNS)
 
 
 def _expected(signs: Signs, sign: Sign) -> float:

@@ -78,6 +78,8 @@ class SensorMode(Advice, frozen=True, kw_only=True):
     """How common it is for one sensor."""
     least_deviation: NotNegative = 0.0
     """Standard deviations of normal running that its level is off at least."""
+    least_factor: Annotated[float, Meta(ge=1, le=1e6)] = 1.0
+    """And by which it is multiplied or divided at least, against the usual value."""
 
 
 class Modes(Piece, frozen=True, kw_only=True):
