@@ -7,7 +7,8 @@ For each failure mode m, with s running over the symptoms and q over what the mo
 and for `unknown` log prior alone. See `alerts.likelihood` for the terms and `alerts.evidence` for the weights w: a
 weight below 1 stands for less than one observation. (Naive Bayes: Duda, Hart & Stork, Pattern Classification, 2.11.)
 
-All constants were set before any accuracy was measured.
+The constants were set by reason, and some of them once more with faults of the simulator's seeds 1 and 2 in view
+(docs/decisions/0018-diagnosis.md); accuracy is measured on others.
 """
 
 from __future__ import annotations

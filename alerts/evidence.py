@@ -30,7 +30,7 @@ class Shown(NamedTuple):
     size: float
     """Of its deviation, in standard deviations."""
     factor: float
-    """By which its value is multiplied or divided, against the usual one; 1 where either is not known or not above 0."""
+    """By which its value is multiplied or divided, against the usual one; 1: not known, or not above 0."""
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ STRAY = 0.2
 """One channel in five strays without being named in the catalogue: parts smear over channels that move together."""
 STRAY_BESIDE_SENSOR = STRAY / 2
 """The failure of a sensor moves no other channel; what strays beside it are smeared parts alone."""
-QUIET = 0.5
-"""Symptoms of a growing fault come one after the other: one that is not seen yet counts half."""
+QUIET = 0.25
+"""What is not seen counts a quarter: symptoms of a growing fault come one after the other, and a channel that moves just
+as much as the others say it should has no part in the score, though it moves."""
 NOTHING: Signs = {}
 
 
