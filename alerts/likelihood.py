@@ -27,13 +27,15 @@ STRAY = 0.2
 STRAY_BESIDE_SENSOR = STRAY / 2
 """The failure of a sensor moves no other channel; what strays beside it are smeared parts alone."""
 QUIET = 0.25
-"""What is not seen counts a quarter: symptoms of a growing fault come one after the other, and a channel that moves just
-as much as the others say it should has no part in the score, though it moves."""
+"""What is not seen counts a quarter: symptoms of a growing fault come one after the other, and a channel that moves as
+the others say it should has no part in the score, though it moves."""
 NOTHING: Signs = {}
 
 
 def of_machine(expected: Mapping[str, Signs], evidence: Evidence) -> float:
-    """Of a failure mode of the machine, which expects signs by channel."""
+    """Of a failure mode of the machine, which expects signs by channel; -inf where none of them is seen."""
+    if not any(_expected(expected.get(one.channel, NOTHING), one.sign) for one in evidence.shown.values()):
+        return -math.inf
     channels = sorted(expected.keys() | evidence.shown.keys())
     return math.fsum(_channel(name, expected.get(name, NOTHING), STRAY, evidence) for name in channels)
 
