@@ -121,7 +121,7 @@ def test_the_catalogue_of_the_repository_fits_its_plants(plant: str) -> None:
         found = catalogue.of_class(name)
         assert found is not None
         for mode in found.modes.values():
-            assert mode.tools and mode.skills and mode.hours and mode.risk and mode.typical_lead_h
+            assert all((mode.tools, mode.skills, mode.hours, mode.risk, mode.typical_lead_h))
 
 
 def test_a_plant_names_its_catalogue_beside_it(tmp_path: Path) -> None:
