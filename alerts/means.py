@@ -40,16 +40,13 @@ class Means(msgspec.Struct, frozen=True):
         What is no finite number adds nothing.
         """
         before = self if self.n and self.bundle == bundle else _nothing(bundle, len(contributions))
-        added, here = np.nan_to_num(contributions.astype(np.float64), posinf=0, neginf=0), np.isfinite(values)
-        return Means(
-            bundle,
-            before.n + 1,
-            _plus(before.contributions, added),
-            _plus(before.pushes, added * np.sign(scaled)),
-            _plus(before.scaled, scaled),
-            _plus(before.values, np.where(here, values, 0)),
-            tuple(count + int(one) for count, one in zip(before.counts, here, strict=True)),
-        )
+        here = np.isfinite(values)
+        added = np.where(np.isfinite(contributions), contributions, 0).astype(np.float64)
+        shown = np.stack((added, added * np.sign(scaled), scaled, np.where(here, values, 0)))
+        sums = (before.contributions, before.pushes, before.scaled, before.values)
+        contributed, pushed, deviated, valued = map(tuple, (np.array(sums) + shown).tolist())
+        counts = tuple((np.array(before.counts) + here).tolist())
+        return Means(bundle, before.n + 1, contributed, pushed, deviated, valued, counts)
 
     def mean(self, sums: Sums) -> NDArray[np.float64]:
         """(inputs,) of one of the sums, over all windows."""
@@ -63,8 +60,3 @@ class Means(msgspec.Struct, frozen=True):
 
 def _nothing(bundle: str, inputs: int) -> Means:
     return Means(bundle, 0, *((0.0,) * inputs,) * 4, (0,) * inputs)
-
-
-def _plus(sums: Sums, added: Numbers) -> Sums:
-    total: list[float] = (np.array(sums) + added.astype(np.float64)).tolist()
-    return tuple(total)
