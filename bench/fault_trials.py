@@ -195,8 +195,14 @@ def _moved(features: FeatureSet, healthy: Rows, faulty: Rows, span_ms: tuple[int
     columns = [features.position[f"{channel}__mean"] for channel in features.channels]
     usual = healthy.values[_learned(healthy)][:, columns].std(0)
     found = [
-        np.nanmean(rows.values[(rows.start_ms >= span_ms[0]) & (rows.end_ms <= span_ms[1])][:, columns], 0)
+        _mean(rows.values[(rows.start_ms >= span_ms[0]) & (rows.end_ms <= span_ms[1])][:, columns])
         for rows in (healthy, faulty)
     ]
     distance: Floats = np.abs(np.nan_to_num(found[1] - found[0])) / usual
     return dict(zip(features.channels, distance.tolist(), strict=True))
+
+
+def _mean(values: Array) -> Floats:
+    """(n, channels) to (channels,), of what is there; NaN where nothing is."""
+    here = np.isfinite(values)
+    return np.where(here.any(0), np.where(here, values, 0).sum(0) / np.maximum(here.sum(0), 1), np.nan)

@@ -15,6 +15,7 @@ COMMANDS = {
     "setup": "embedded.commands:setup",
     "up": "embedded.commands:up",
     "plant": "simulator.commands:plant",
+    "failure-modes": "alerts.commands:failure_modes",
     "simulate": "simulator.commands:simulate",
     "apply": "streams.commands:apply",
     "worker": "streams.commands:worker",

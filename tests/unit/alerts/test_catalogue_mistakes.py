@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from alerts.catalogue import Catalogue
+from alerts.commands import failure_modes
 from features.errors import PlantError
 from features.plant import Plant
 
@@ -137,3 +139,15 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(PlantError, match="expected a readable catalogue"):
         Catalogue.load(tmp_path / "latin.yaml", PLANT)
+
+
+def test_the_command_checks_what_a_plant_names(tmp_path: Path) -> None:
+    path = tmp_path / "plant.yaml"
+    path.write_text(msgspec.structs.replace(PLANT, catalogue="mine.yaml").dump())
+    (tmp_path / "mine.yaml").write_text(TEXT)
+    told = CliRunner().invoke(failure_modes, ["--plant", str(path)]).output
+    assert "pump: 2 failure modes (wear, leak), 2 spare parts" in told
+    assert "press (not in the plant)" in told
+    assert "motor: no failure modes" in told
+    path.write_text(msgspec.structs.replace(PLANT, catalogue=None).dump())
+    assert isinstance(CliRunner().invoke(failure_modes, ["--plant", str(path)]).exception, PlantError)
