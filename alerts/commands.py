@@ -21,7 +21,7 @@ def failure_modes(plant: str) -> None:
     A mistake is named with its file, line and place. See docs/failure-modes.md.
     """
     described = Plant.load(plant)
-    catalogue = Catalogue.of(described, plant)
+    catalogue = Catalogue.of(described)
     if catalogue is None:
         raise PlantError(f"{plant}: expected `catalogue:` with a file of failure modes, got none")
     for line in _summary(catalogue, described):
