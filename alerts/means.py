@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.floating[Any]]
-Sums = tuple[float, ...]
+Floats = NDArray[np.float64]
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -23,40 +23,49 @@ class Means(msgspec.Struct, frozen=True):
     """Content hash of the bundle whose inputs these are; empty: there was no window yet."""
     n: int = 0
     """Windows."""
-    contributions: Sums = ()
-    """What each input adds to the score, in units of the score."""
-    pushes: Sums = ()
-    """The same, with the sign of the input's deviation: positive where the score falls if the input falls."""
-    scaled: Sums = ()
-    """Deviations from the centre of training, in standard deviations of normal running; 0 where missing."""
-    values: Sums = ()
-    """In the input's unit; missing ones left out."""
-    counts: tuple[int, ...] = ()
-    """Windows in which each input had a value."""
+    sums: bytes = b""
+    """float64 (5, inputs): what each input adds to the score; the same with the sign of its deviation; deviations from
+    the centre of training; values; windows in which it had one."""
 
     def add(self, bundle: str, contributions: Numbers, scaled: Numbers, values: Numbers) -> Means:
         """With one more window; each argument is (inputs,), see `Explainer`, `Scaler` and the features of a window.
 
         What is no finite number adds nothing.
         """
-        before = self if self.n and self.bundle == bundle else _nothing(bundle, len(contributions))
-        here = np.isfinite(values)
-        added = np.where(np.isfinite(contributions), contributions, 0).astype(np.float64)
-        shown = np.stack((added, added * np.sign(scaled), scaled, np.where(here, values, 0)))
-        sums = (before.contributions, before.pushes, before.scaled, before.values)
-        contributed, pushed, deviated, valued = map(tuple, (np.array(sums) + shown).tolist())
-        counts = tuple((np.array(before.counts) + here).tolist())
-        return Means(bundle, before.n + 1, contributed, pushed, deviated, valued, counts)
+        shown = np.empty((5, len(contributions)))
+        added, _, _, valued, here = shown
+        added[:] = np.where(np.isfinite(contributions), contributions, 0)
+        np.multiply(added, np.sign(scaled), out=shown[1])
+        shown[2], here[:] = scaled, np.isfinite(values)
+        valued[:] = np.where(here, values, 0)
+        if self.bundle == bundle:
+            return Means(bundle, self.n + 1, (self._sums + shown).tobytes())
+        return Means(bundle, 1, shown.tobytes())
 
-    def mean(self, sums: Sums) -> NDArray[np.float64]:
-        """(inputs,) of one of the sums, over all windows."""
-        return np.array(sums) / max(self.n, 1)
+    @property
+    def contributions(self) -> Floats:
+        """(inputs,) mean of what each adds to the score, in units of the score."""
+        return self._mean(0)
+
+    @property
+    def pushes(self) -> Floats:
+        """The same, with the sign of the deviation: positive where the score falls if the input falls."""
+        return self._mean(1)
+
+    @property
+    def scaled(self) -> Floats:
+        """Mean deviation from the centre of training, in standard deviations of normal running; 0 where missing."""
+        return self._mean(2)
 
     def value(self, position: int) -> float | None:
         """Mean of an input over the windows in which it had a value; None: there was none."""
-        count = self.counts[position]
-        return self.values[position] / count if count else None
+        _, _, _, values, counts = self._sums[:, position].tolist()
+        return values / counts if counts else None
 
+    @property
+    def _sums(self) -> Floats:
+        return np.frombuffer(self.sums).reshape(5, -1)
 
-def _nothing(bundle: str, inputs: int) -> Means:
-    return Means(bundle, 0, *((0.0,) * inputs,) * 4, (0,) * inputs)
+    def _mean(self, row: int) -> Floats:
+        found: Floats = self._sums[row] / max(self.n, 1)
+        return found

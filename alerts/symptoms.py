@@ -90,7 +90,7 @@ def _positions(card: Card, channel: str, kind: Kind) -> tuple[int, ...]:
 
 
 def _deviating(aspects: list[_Aspect], card: Card, machine_class: MachineClass, means: Means) -> Iterator[Symptom]:
-    contributions = means.mean(means.contributions)
+    contributions = means.contributions
     summed = np.array([[contributions[list(aspect.inputs)].sum() for aspect in aspects]])
     for aspect, part in zip(aspects, shares(summed)[0].tolist(), strict=True):
         found = _read(aspect, part, means)
@@ -99,8 +99,8 @@ def _deviating(aspects: list[_Aspect], card: Card, machine_class: MachineClass, 
 
 
 def _read(aspect: _Aspect, part: float, means: Means) -> _Found:
-    pushes, first = means.mean(means.pushes)[list(aspect.inputs)], aspect.inputs[0]
-    return _Found(part, float(pushes.sum()), float(means.mean(means.scaled)[first]), means.value(first))
+    pushes, first = means.pushes[list(aspect.inputs)], aspect.inputs[0]
+    return _Found(part, float(pushes.sum()), float(means.scaled[first]), means.value(first))
 
 
 def _sign(kind: Kind, found: _Found) -> Sign:

@@ -163,7 +163,7 @@ def test_the_means_are_those_of_the_events_alone() -> None:
         step(memory, look(minute, score), of)
     means = memory.conditions["anomaly"].run.means
     assert means.n == 2
-    np.testing.assert_array_equal(means.mean(means.scaled), [1.0, 1.0])
+    np.testing.assert_array_equal(means.scaled, [1.0, 1.0])
 
 
 def test_what_is_told_is_json_that_can_be_read_back() -> None:

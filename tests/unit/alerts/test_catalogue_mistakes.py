@@ -128,9 +128,10 @@ def test_the_catalogue_of_the_repository_fits_its_plants(plant: str) -> None:
 
 def test_a_plant_names_its_catalogue_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(TEXT)
-    named = msgspec.structs.replace(PLANT, catalogue="mine.yaml")
-    assert Catalogue.of(named, tmp_path / "plant.yaml") == Catalogue.parse(TEXT, PLANT)
-    assert Catalogue.of(msgspec.structs.replace(PLANT, catalogue=None), tmp_path / "plant.yaml") is None
+    (tmp_path / "plant.yaml").write_text(msgspec.structs.replace(PLANT, catalogue="mine.yaml").dump())
+    named = Plant.load(tmp_path / "plant.yaml")
+    assert Catalogue.of(named) == Catalogue.parse(TEXT, PLANT)
+    assert Catalogue.of(msgspec.structs.replace(PLANT, catalogue=None)) is None
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
