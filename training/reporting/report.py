@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from training.reporting import attributions, origin, quality
+from training.reporting import attributions, origin, people, quality
 from training.reporting.evidence import Evidence
 from training.reporting.figures import cards, how
 from training.reporting.page import Page
@@ -25,6 +25,7 @@ SECTIONS = (
     origin.calibration,
     attributions.section,
     quality.baselines,
+    people.section,
     origin.detector,
     origin.data,
     origin.training,
