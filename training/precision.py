@@ -82,4 +82,4 @@ def wilson(right: int, of: int, level: float = LEVEL) -> tuple[float, float] | N
     part, width = right / of, z * z / of
     middle = (part + width / 2) / (1 + width)
     half = z / (1 + width) * sqrt(part * (1 - part) / of + width / (4 * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(part, middle - half)), min(1.0, max(part, middle + half))  # but for rounding it holds the part
