@@ -38,14 +38,9 @@ def plant_named(name: str, machines: int = 40, partitions: int = 4) -> Plant:
 
 def topics_of(name: str, partitions: int) -> Topics:
     """All topics, with the plant's name in front."""
-    return Topics(
-        telemetry=(TelemetryTopic(name=f"{name}.telemetry"),),
-        partitions=partitions,
-        features=f"{name}.features",
-        events=f"{name}.events",
-        dead_letters=f"{name}.dead-letters",
-        snapshots=f"{name}.snapshots",
-    )
+    telemetry = (TelemetryTopic(name=f"{name}.telemetry"),)
+    own = {use: usual.replace("headrace", name, 1) for use, usual in Topics(telemetry=telemetry).own.items()}
+    return Topics(telemetry=telemetry, partitions=partitions, **own)
 
 
 def flow_over(plant: Plant, limit: float) -> Bundle:

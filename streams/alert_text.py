@@ -32,17 +32,18 @@ def alert_table(alerts: Sequence[Alert]) -> Table:
     from rich.markup import escape  # noqa: PLC0415 - slow to import; --help is not
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table("alert", "machine", "condition", "state", "severity", "since (UTC)", "× θ", "probably", "urgency")
+    table = Table()
+    for name in ("alert", "machine", "condition", "state", "severity", "since (UTC)", "probably", "urgency"):
+        table.add_column(name, no_wrap=name in ("alert", "machine"))  # what people copy
     for alert in alerts:
         advice = alert.recommendation
         cells = (
-            alert.alert_id[:SHORT],
+            alert.alert_id[:8],
             alert.machine_id,
             alert.condition,
             state(alert),
-            alert.severity,
+            alert.severity if alert.peak is None else f"{alert.severity}, {_times(alert.peak)} × θ",
             time(alert.onset_ms),
-            _times(alert.peak),
             _candidate(alert.diagnosis[0]) if alert.diagnosis else "–",
             advice.urgency.replace("_", " ") if advice else "–",
         )
