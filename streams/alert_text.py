@@ -28,22 +28,18 @@ _RANK = {"low": 0, "medium": 1, "high": 2}
 
 
 def alert_table(alerts: Sequence[Alert]) -> Table:
-    """One line for each."""
+    """One line for each; narrow enough for a terminal of 80 columns."""
     from rich.markup import escape  # noqa: PLC0415 - slow to import; --help is not
-    from rich.table import Table  # noqa: PLC0415
 
-    table = Table()
-    for name in ("alert", "machine", "condition", "state", "severity", "since (UTC)", "probably", "urgency"):
-        table.add_column(name, no_wrap=name in ("alert", "machine"))  # what people copy
+    table = _table("alert", "machine", "what", "since (UTC)", "state", "probably", "urgency")
     for alert in alerts:
         advice = alert.recommendation
         cells = (
             alert.alert_id[:8],
             alert.machine_id,
-            alert.condition,
-            state(alert),
-            alert.severity if alert.peak is None else f"{alert.severity}, {_times(alert.peak)} × θ",
+            f"{alert.condition}\n{alert.severity}" + ("" if alert.peak is None else f", {_times(alert.peak)} × θ"),
             time(alert.onset_ms),
+            state(alert),
             _candidate(alert.diagnosis[0]) if alert.diagnosis else "–",
             advice.urgency.replace("_", " ") if advice else "–",
         )
@@ -53,19 +49,33 @@ def alert_table(alerts: Sequence[Alert]) -> Table:
 
 def precision_table(found: Iterable[Precision]) -> Table:
     """One line for each machine class."""
-    from rich.table import Table  # noqa: PLC0415 - slow to import; --help is not
-
-    table = Table("class", "judged", "true", "false", "sensor", "planned", "precision", "95 %", "diagnosis right")
+    table = _table("class", "judged", "true", "false", "sensor", "planned", "precision", "diagnosis right")
     for one in found:
         named = one.diagnosis_right + one.diagnosis_wrong
         table.add_row(
             one.machine_class,
             *(str(count) for count in (one.judged, one.true, one.false, one.sensor, one.planned)),
-            "–" if one.precision is None else f"{one.precision:.0%}",
-            "–" if one.low is None or one.high is None else f"{one.low:.0%} to {one.high:.0%}",
+            _share(one),
             f"{one.diagnosis_right} of {named}",
         )
     return table
+
+
+def _table(*names: str) -> Table:
+    """Nothing is cut off; ids and machines stay in one piece, to be copied."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - slow to import; --help is not
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold", no_wrap=name in ("alert", "machine"))
+    return table
+
+
+def _share(one: Precision) -> str:
+    if one.precision is None or one.low is None or one.high is None:
+        return "–"
+    return f"{one.precision:.0%} ({one.low:.0%} to {one.high:.0%})"
 
 
 def state(alert: Alert) -> str:

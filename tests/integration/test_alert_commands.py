@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 
 from contracts.alert import Alert
 from contracts.command import Acknowledge, Feedback, Shelve, Unshelve, decode
+from faults.progress import quiet
 from features.errors import HeadraceError
 from streams import cli
 from streams.reading import committed_records
@@ -39,7 +40,7 @@ def plant(site: Site) -> Site:
 
 def write(site: Site, alerts: list[Alert]) -> None:
     topic = site.plant.topics.alerts
-    producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": topic})
+    producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": topic}, logger=quiet)
     producer.init_transactions(30)
     producer.begin_transaction()
     for one in alerts:
@@ -131,7 +132,7 @@ def test_a_partition_that_is_not_there_is_told(plant: Site) -> None:
     far = alert(alert_id="f" * 32)
     write_far = alert(alert_id="f" * 32, evidence=type(far.evidence)(**{**as_dict(far.evidence), "partition": 99}))
     topic = plant.plant.topics.alerts
-    producer = Producer({"bootstrap.servers": plant.bootstrap})
+    producer = Producer({"bootstrap.servers": plant.bootstrap}, logger=quiet)
     producer.produce(topic, write_far.encode(), b"f", 0)
     assert producer.flush(30) == 0
     assert "expected a partition 99" in str(call(plant, "acknowledge", "f").exception)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
+from faults.progress import quiet
 from features.errors import HeadraceError, StateError
 from features.label_table import LabelTable
 from streams import cli
@@ -36,7 +37,7 @@ class Worker:
 
     def __init__(self, site: Site) -> None:
         self._topic = site.plant.topics.feedback
-        self._producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": self._topic})
+        self._producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": self._topic}, logger=quiet)
         self._producer.init_transactions(30)
         self.said: list[str] = []
 
@@ -110,6 +111,10 @@ def test_after_three_kills_every_verdict_is_stored_once_and_what_is_none_is_a_de
     labels = stand.store.labels("pump")
     assert labels.num_rows == len(worker.said)
     assert stand.store.labels("pump", known_before_ms=T0).num_rows == 0
+    worker.write(judgement(format=2).encode())
+    with stand.process() as sink:  # a sink without labels must not live on
+        assert sink.wait() == 1
+        assert "headrace: feedback record: expected format 1, got 2" in sink.output()
     redis.Redis.from_url(url).flushdb()
 
 
