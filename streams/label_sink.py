@@ -33,7 +33,7 @@ client_log = log.getChild("client")
 client_log.addFilter(Seldom())
 READING = {"enable.partition.eof": False, "auto.offset.reset": "error", "logger": client_log}
 """Never jump over what is gone: it is found out, and said."""
-ANSWER_S = 15.0
+ANSWER_S = 5.0
 RETRY_S = 2.0
 PASSING = (ServiceError, FeatureSetMismatchError, OSError, KafkaException)
 """What is waited for: a service or a disk that is away. The table was there at the start."""
