@@ -28,3 +28,8 @@ def table_path(home: Path, features: FeatureSet) -> Path:
 def attributes_path(home: Path) -> Path:
     """The Delta table of the machines' attributes."""
     return home / "offline" / ATTRIBUTES
+
+
+def labels_path(home: Path) -> Path:
+    """The Delta table of what people said; no machine class can have its name."""
+    return home / "offline" / "_labels"

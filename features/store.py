@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from features import delta
 from features.errors import HeadraceError
+from features.label_table import LabelTable
 from features.marks import NONE, OnlineMarks
 from features.naming import ATTRIBUTES, attributes_path, service_name, table_path, telemetry_name
 from features.newest import newest_ends, newest_rows
@@ -42,6 +43,7 @@ class Store:
     def __init__(self, plant: Plant, home: Path, feast: FeatureStore, objects: dict[str, Any]) -> None:
         self._plant, self._home, self._feast, self._objects = plant, home, feast, objects
         self._sets = {name: FeatureSet.of(plant, name) for name in plant.classes}
+        self._labels = LabelTable(home)
 
     @classmethod
     def open(cls, plant: Plant, home: Path, redis_url: str) -> Store:
@@ -77,6 +79,7 @@ class Store:
         registered = [*feast.list_feature_services(), *feast.list_feature_views(), *feast.list_data_sources()]
         stale = [thing for thing in registered if thing.name not in self._objects]
         feast.apply(list(self._objects.values()), objects_to_delete=stale, partial=False)
+        self._labels.create()
         rows = attribute_rows(self._plant)
         delta.replace(attributes_path(self._home), rows)
         feast.provider.ingest_arrow(self._objects[ATTRIBUTES], rows, newest_wins=False)
@@ -263,6 +266,13 @@ class Store:
         found = delta.dataset(self._path(class_name)).to_table(filter=where)
         return found.sort_by([("machine_id", "ascending"), ("event_timestamp", "ascending")])
 
+    def labels(self, class_name: str, known_before_ms: int | None = None) -> pa.Table:
+        """What people found behind alerts of a machine class, as `label_table.COLUMNS`, in the order they said it.
+
+        `known_before_ms`: only what was known before that time; None: all.
+        """
+        return self._labels.read(FeatureSet.of(self._plant, class_name).class_name, known_before_ms)
+
     def compact(self, more_than: int = 0) -> int:
         """Merge small files of all tables and delete those replaced over a week ago; the number of files merged.
 
@@ -273,7 +283,8 @@ class Store:
             OvertakenError: another process compacts.
             ServiceError: the disk is full.
         """
-        return sum(delta.compact(self._path(class_name), more_than) for class_name in self._sets)
+        paths = [*map(self._path, self._sets), self._labels.path]
+        return sum(delta.compact(path, more_than) for path in paths)
 
     def service(self, class_name: str) -> str:
         """Name of the feature service of the class's feature-set version."""

@@ -84,15 +84,20 @@ def apply(**given: object) -> None:
 @with_settings
 @click.option("--worker", help="Name of this sink among its peers; keep it over restarts.  [HEADRACE_WORKER; 0]")
 def sink(**given: object) -> None:
-    """Write features from their topic to Feast: Delta (offline, exactly once) and Redis (online, newest wins)."""
+    """Write features from their topic to Feast: Delta (offline, exactly once) and Redis (online, newest wins).
+
+    What people said about alerts goes from the feedback topic to the table of labels beside it, exactly once.
+    """
     from features.store import Store  # noqa: PLC0415 - imports Feast
+    from streams.beside import run_beside  # noqa: PLC0415
+    from streams.label_sink import LabelSink  # noqa: PLC0415
     from streams.sink import Sink  # noqa: PLC0415
 
     settings, plant = read(given)
     running = Sink(plant, settings, Store.open(plant, settings.home_path, settings.redis_url))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: running.stop())
-    running.run()
+    run_beside(running, LabelSink(plant, settings))
 
 
 @click.command()
@@ -202,14 +207,16 @@ def replay_again(reason: str | None, **given: object) -> None:
     """Send dead letters to where they came from again: bytes, key and time as they were.
 
     Each once for each --reason, and once without; one that is still bad comes back as a new letter. Features that the
-    store could not hold are not sent again, but made again: `headrace replay`.
+    store could not hold are not sent again, but made again: `headrace replay`. Nor is what people said: say it again.
     """
     from streams.letters import replay_letters  # noqa: PLC0415
 
     settings, plant = read(given)
     again = replay_letters(plant, settings.bootstrap, reason)
     click.echo(f"{again.sent} sent again")
-    if again.left:
-        click.echo(
-            f"{again.left} of {plant.topics.features} left: `headrace replay` makes their rows from the telemetry"
-        )
+    remedies = {
+        plant.topics.features: "`headrace replay` makes their rows from the telemetry",
+        plant.topics.commands: "say them again, if they are still meant",
+    }
+    for topic, count in again.left.items():
+        click.echo(f"{count} of {topic} left: {remedies.get(topic, 'only the worker writes it')}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer
@@ -56,8 +57,10 @@ class Again(NamedTuple):
     """What became of dead letters that were to be sent again."""
 
     sent: int
-    left: int
-    """Of the features topic: newer windows stand behind them, so the sink would take them for stored."""
+    left: Mapping[str, int]
+    """How many of each topic of Headrace's own. Features: newer windows stand behind them, so the sink would take them
+    for stored. Commands: they were meant for an alert as it was then, and a person must say them again. Feedback: the
+    worker alone writes it."""
 
 
 def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Again:
@@ -70,21 +73,23 @@ def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> A
     transaction = Transaction(bootstrap, group)
     transaction.renew()
     marker = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
-    sent = left = 0
+    sent, left = 0, Counter[str]()
     try:
         records = committed_records(bootstrap, plant.topics.dead_letters, group, from_marker=True)
         for count, letter in enumerate(map(Letter.of, records), 1):
             where, offset = letter.at
             wanted = reason in (None, letter.reason)
-            again = wanted and letter.origin.topic != plant.topics.features
+            own = letter.origin.topic in plant.topics.own.values()
+            again = wanted and not own
             transaction.add([_again(letter)] if again else [], {where: offset + 1})
-            sent, left = sent + again, left + (wanted and not again)
+            sent += again
+            left[letter.origin.topic] += wanted and own
             if count % MOST_AT_ONCE == 0:
                 transaction.commit(marker.consumer_group_metadata())
         transaction.commit(marker.consumer_group_metadata())
     finally:
         marker.close()
-    return Again(sent, left)
+    return Again(sent, +left)
 
 
 def _again(letter: Letter) -> Output:

@@ -32,7 +32,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     """Machine and time had been seen, and the record brought nothing new."""
     UNSTORABLE = "unstorable"
-    """The feature store cannot hold it."""
+    """The store of features and labels cannot hold it."""
     BAD_COMMAND = "bad_command"
     """A command that cannot be read, or was said in the future."""
     UNKNOWN_ALERT = "unknown_alert"

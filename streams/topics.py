@@ -31,6 +31,7 @@ _SETTINGS: dict[str, dict[str, str]] = {
     "work_orders": _LASTING,
     "parts_demand": _LASTING,
     "feedback": {"retention.ms": "-1"},
+    "commands": {"message.timestamp.type": "LogAppendTime"},  # when something became known nobody tells but the broker
 }
 """By what a topic is for; others are as the broker makes them."""
 _CONTROL = "control"

@@ -1,4 +1,4 @@
-"""Feature records that the store cannot hold, on their way to the dead letters."""
+"""Features and feedback that the store cannot hold, on their way to the dead letters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Unstorable:
         )
 
     def add(self, record: Any, detail: str) -> None:
-        """Send a record of the features topic away; `flush` says whether it arrived."""
+        """Send a record away; `flush` says whether it arrived."""
         batch = RecordBatch(
             Partition(record.topic(), record.partition()),
             [record.value()],

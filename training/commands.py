@@ -41,6 +41,8 @@ WIDTH = 110
 )
 @options.start
 @options.end
+@click.option("--known-before", type=click.DateTime(DAY), help="Feedback that was known by then (UTC).  [default: all]")
+@click.option("--no-feedback", is_flag=True, help="Learn nothing from what people said about alerts.")
 @click.option("--seed", default=0, show_default=True, help="Same data and seed: same bundle.")
 @click.option("--no-promote", is_flag=True, help="Keep the bundle in the registry without using it.")
 @click.option("--force", is_flag=True, help="Promote it although it is no better than the champion.")
@@ -66,6 +68,8 @@ def train(
     kind: Literal["auto", "novelty", "linear", "pca", "classifier", "lifetime"],
     start: datetime | None,
     end: datetime | None,
+    known_before: datetime | None,
+    no_feedback: bool,
     seed: int,
     no_promote: bool,
     force: bool,
@@ -78,8 +82,9 @@ def train(
     Reads the windows of a machine class from the offline store, trains a detector on the older three quarters of them,
     judges it on the rest, and promotes it if it is better than the champion. Workers take it over as they run.
 
-    Without --labels the windows count as normal running: give a --from and --to in which nothing was wrong. Labels are
-    one fault a line, as the simulator writes them:
+    What people said about alerts (`headrace feedback`) is learned from. Where neither they nor --labels say anything,
+    windows count as normal running: give a --from and --to in which nothing was wrong. Labels are one fault a line, as
+    the simulator writes them:
 
     \b
       {"machine_id": "P-101", "kind": "machine_fault", "fault": "cavitation", "onset_ms": 1760000000000, "end_ms": null}
@@ -93,13 +98,15 @@ def train(
     if data or normal_rows or out:
         if not (data and normal_rows and out):
             raise click.UsageError("--data, --normal-rows and --out: expected all three or none")
-        if class_name or machine_id or labels or start or end or no_promote or force:
+        if class_name or machine_id or labels or start or end or known_before or no_feedback or no_promote or force:
             raise click.UsageError(
-                "--data: expected no --class, --machine, --labels, --from, --to, --no-promote or --force"
+                "--data: expected no --class, --machine, --labels, --from, --to, --known-before, --no-feedback, "
+                "--no-promote or --force"
             )
         _train_recorded(data, normal_rows, out, kind, seed)
         return
     from features.store import Store  # noqa: PLC0415 - slow to import; --help is not
+    from training import feedback  # noqa: PLC0415
     from training import labels as truth  # noqa: PLC0415
     from training.pipeline import Plan, run  # noqa: PLC0415
 
@@ -110,13 +117,16 @@ def train(
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("opening the store", total=None)
+        store = Store.open(described, folder, redis_url)
+        said = None if no_feedback else store.labels(plan.class_name, options.ms(known_before))
         outcome = run(
             plan,
             described,
-            Store.open(described, folder, redis_url),
+            store,
             Registry(folder / "registry"),
             folder / "reports",
             faults=truth.read(labels) if labels else None,
+            judgements=[] if said is None else feedback.read(said),
             say=lambda text: progress.update(task, description=text) if console.is_terminal else _say(text),
         )
     console.print(_metrics_table(outcome.metrics))
@@ -240,9 +250,8 @@ def list_(home: str) -> None:
 @click.option("--effective-at", type=click.DateTime(DAY), help="Windows that end then (UTC) or later.  [default: all]")
 def promote(plant: str, home: str, scope: str, bundle: str, effective_at: datetime | None) -> None:
     """Let BUNDLE (the beginning of its hash) score the machines of SCOPE."""
-    store, since = Registry(Path(home) / "registry"), utc(effective_at)
+    store, since_ms = Registry(Path(home) / "registry"), options.ms(effective_at) or 0
     found = store.find(bundle)
-    since_ms = 0 if since is None else round(since.timestamp() * 1000)
     store.promote(scope, found, since_ms, FeatureSet.of(Plant.load(plant), scope.partition("/")[0]))
     click.echo(f"{scope}: {found[:12]} is champion")
 

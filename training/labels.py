@@ -17,17 +17,18 @@ Labels = NDArray[np.int8]
 Bools = NDArray[np.bool_]
 
 HEALTHY, FAULTY, UNCLEAR = 0, 1, -1
-"""Label of a window. Unclear ones are neither learned from nor judged: a sensor was broken and not the machine, or the
-window reaches back into a fault that is over."""
+"""Label of a window. Unclear ones are neither learned from nor judged: a sensor was broken and not the machine, work
+was planned, or the window reaches back into something that is over."""
+Kind = Literal["machine_fault", "sensor_fault", "planned_work"]
 
 
 class Fault(msgspec.Struct, frozen=True):
     """One line of a ground-truth file."""
 
     machine_id: str
-    kind: Literal["machine_fault", "sensor_fault"]
+    kind: Kind
     fault: str
-    """The failure mode, in the plant's own words."""
+    """The failure mode, in the plant's own words; empty: nobody named it."""
     onset_ms: int
     """Event time of its first trace, inclusive."""
     end_ms: int | None = None
@@ -76,31 +77,38 @@ def read(path: str | Path) -> list[Fault]:
 def label(
     machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64], faults: Sequence[Fault], length_ms: int
 ) -> Labels:
-    """Labels (n,) of windows of `length_ms` that end at `end_ms` (n,); a machine fault wins over a broken sensor."""
+    """Labels (n,) of windows of `length_ms` that end at `end_ms` (n,); a machine fault wins over all else."""
     labels = np.full(len(end_ms), HEALTHY, np.int8)
     for fault in sorted(faults, key=lambda fault: fault.kind == "machine_fault"):
-        during, over = _during(fault, machine_ids, end_ms), _over(fault)
+        inside, over = _during(fault, machine_ids, end_ms), _over(fault)
         mine = machine_ids == fault.machine_id
         echo = mine & (end_ms > over) & (end_ms - over < length_ms) & (labels == HEALTHY)
-        labels[during] = FAULTY if fault.kind == "machine_fault" else UNCLEAR
+        labels[inside] = FAULTY if fault.kind == "machine_fault" else UNCLEAR
         labels[echo] = UNCLEAR
     return labels
 
 
 def modes(machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64], faults: Sequence[Fault]) -> Modes:
-    """The modes of the machine faults in which windows (n,) end, by name."""
+    """The named modes of the machine faults in which windows (n,) end, by name."""
     found: dict[str, Bools] = {}
     for fault in faults:
-        if fault.kind == "machine_fault":
+        if fault.kind == "machine_fault" and fault.fault:
             active = found.setdefault(fault.fault, np.zeros(len(end_ms), bool))
             active |= _during(fault, machine_ids, end_ms)
     names = tuple(sorted(found))
     return Modes(names, np.array([found[name] for name in names], bool).reshape(len(names), len(end_ms)).T)
 
 
-def _during(fault: Fault, machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64]) -> Bools:
-    found: Bools = (machine_ids == fault.machine_id) & (end_ms > fault.onset_ms) & (end_ms <= _over(fault))
+def during(
+    machine_id: str, onset_ms: int, over_ms: int, machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64]
+) -> Bools:
+    """(n,) windows of a machine that end after the onset and no later than `over_ms`."""
+    found: Bools = (machine_ids == machine_id) & (end_ms > onset_ms) & (end_ms <= over_ms)
     return found
+
+
+def _during(fault: Fault, machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64]) -> Bools:
+    return during(fault.machine_id, fault.onset_ms, _over(fault), machine_ids, end_ms)
 
 
 def _over(fault: Fault) -> int:

@@ -31,3 +31,9 @@ end = click.option("--to", "end", type=click.DateTime(DAY), help="First window e
 def utc(time: datetime | None) -> datetime | None:
     """Times that are given without a zone are UTC."""
     return None if time is None else time.replace(tzinfo=UTC)
+
+
+def ms(time: datetime | None) -> int | None:
+    """Milliseconds since 1970; times that are given without a zone are UTC."""
+    found = utc(time)
+    return None if found is None else round(found.timestamp() * 1000)

@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from contracts.feedback import Judgement
 from features.errors import BundleError, HeadraceError
 from features.plant import Plant
 from features.schema import FeatureSet
-from training import attributes, dataset, leakage, progress
+from training import attributes, dataset, feedback, leakage, progress
 from training.attributes import Attributes
 from training.bundle import Bundle
 from training.dataset import Dataset, OfflineFeatures
@@ -38,6 +39,9 @@ OF_LABELS = ("classifier", "lifetime")
 """Kinds that learn from labels, of all machines together: they look at the machines' attributes too."""
 FEWEST_FAULTS = 5
 """Faults in the older windows from which on a classifier is worth a try; with fewer, novelty."""
+MOSTLY = 0.5
+"""Part of what the champion flags that people must have judged before their verdicts alone make a classifier: else it
+would learn what was looked at, and not what was faulty."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +93,31 @@ def run(
     reports: Path,
     *,
     faults: Sequence[Fault] | None = None,
+    judgements: Sequence[Judgement] = (),
     say: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Load, split by time, fit, judge, plot, keep, promote.
 
     A crash leaves nothing half done: bundle and promotion are each whole or not there.
 
+    Args:
+        faults: of a file of labels; windows outside of them were healthy. None: there is none.
+        judgements: what people said of alerts of the class, in the order in which it was taken in; windows that nobody
+            judged are as they would be without.
+
     Raises:
         HeadraceError: there is not enough to learn from.
     """
     feature_set, machine_class = FeatureSet.of(plant, plan.class_name), plant.classes[plan.class_name]
     machine_ids = None if plan.machine_id is None else [plant.machine(plan.machine_id).id]
+    known = feedback.faults(judgements, faults or ())
     say(f"looking for windows of {plan.machine_id or plan.class_name} in the offline store")
     data = dataset.load(
         *(store, feature_set, machine_class),
         start=plan.start,
         end=plan.end,
         machine_ids=machine_ids,
-        faults=faults or (),
+        faults=known,
         described=attributes.described(plant),
         say=say,
     )
@@ -120,20 +131,20 @@ def run(
     older, newer = len(past), len(later)
     length_ms = dataset.length_ms(machine_class)
     champion = _champion(registry, plan, feature_set)
-    past = _unflagged(past, champion) if faults is None else past
+    past, trusted = (past, 1.0) if faults is not None else _unflagged(past, champion, judgements)
     later, unseen = _unseen(later, champion, length_ms)
-    kind = choose_kind(plan, past)
+    kind = choose_kind(plan, past, trusted)
     leaks, later, shared = leakage.guard(past, later, length_ms, refuse=kind == "classifier")
-    warnings = (*_strangers(plant, faults or ()), *leaks)
+    warnings = (*_strangers(plant, faults or ()), *_doubts(kind, trusted), *leaks)
     left_out = LeftOut(older - len(past), newer - len(later) - shared, shared)
     say(f"training a {kind} detector on {len(past)} windows, to be judged on the {len(later)} after them")
     with progress.told_to(say):
         detector = fit(kind, plant, past, plan.seed)
     say("comparing it with a tree, with detectors that are worth nothing, and with the champion")
     cost, untrained = plant.cost_of(plan.class_name), _untrained(kind, plant, past, plan.seed)
-    known = promised(detector.choice)
-    known.setdefault(OWN, {})["leakage_warnings"] = len(leaks)
-    trial = hold(detector, untrained, champion if unseen else None, past=past, later=later, cost=cost, known=known)
+    figures = promised(detector.choice)
+    figures.setdefault(OWN, {})["leakage_warnings"] = len(leaks)
+    trial = hold(detector, untrained, champion if unseen else None, past=past, later=later, cost=cost, known=figures)
     bundle = Bundle.of(detector, plan.machine_id, past.range_ms, trial.metrics[OWN])
     registry.add(bundle)
     same = registry.champion(bundle.scope) == bundle.hash
@@ -145,7 +156,7 @@ def run(
     say("writing the report")
     before = champion.hash if champion else None
     found = Evidence(
-        bundle, detector, data, past, later, trial, cost, decision, faults or (), before, warnings, left_out
+        bundle, detector, data, past, later, trial, cost, decision, known, before, warnings, left_out, judgements
     )
     return Outcome(bundle, trial.metrics, decision, report.write(reports / bundle.hash, found), warnings)
 
@@ -156,23 +167,35 @@ def _strangers(plant: Plant, faults: Sequence[Fault]) -> list[str]:
     return [f"labels: expected machines of the plant, got {', '.join(map(repr, names[:5]))}"] if names else []
 
 
-def _unflagged(past: Dataset, champion: Bundle | None) -> Dataset:
-    """Without what the champion alarms at: where no label says that it was normal, it must not be learned as such.
+def _doubts(kind: Kind, trusted: float) -> list[str]:
+    """A word on a classifier that was wanted although few of the alarms were judged."""
+    if kind != "classifier" or trusted >= MOSTLY:
+        return []
+    return [
+        f"labels: expected people to have judged most of what the champion flags, got {trusted:.0%}; the rest of it is "
+        "not learned from, and what it does not flag counts as healthy"
+    ]
 
-    So what is normal grows with the windows, and never by what was flagged.
+
+def _unflagged(past: Dataset, champion: Bundle | None, judgements: Sequence[Judgement]) -> tuple[Dataset, float]:
+    """Without what the champion alarms at: where nobody says that it was normal, it must not be learned as such.
+
+    So what is normal grows with the windows and with what people say, and never by what was flagged. What they judged
+    stays, healthy or faulty. Also gives the part of what was flagged that was judged; 0 without a champion.
 
     Raises:
         HeadraceError: nothing is left.
     """
     if champion is None:
-        return past
-    quiet = champion.scorer()(past.widened(champion.attributes).values) <= champion.card.threshold
-    if not quiet.any():
+        return past, 0.0
+    flagged = champion.scorer()(past.widened(champion.attributes).values) > champion.card.threshold
+    judged = feedback.judged(judgements, past.machine_ids, past.end_ms)
+    if (flagged & ~judged).all():
         raise HeadraceError(
             f"training: expected windows that {champion.hash[:12]} does not flag, got none of {len(past)}; "
             "give --labels to learn from them all the same"
         )
-    return past.take(quiet)
+    return past.take(~flagged | judged), float(judged[flagged].mean()) if flagged.any() else 1.0
 
 
 def _unseen(later: Dataset, champion: Bundle | None, length_ms: int) -> tuple[Dataset, bool]:
@@ -183,10 +206,15 @@ def _unseen(later: Dataset, champion: Bundle | None, length_ms: int) -> tuple[Da
     return (after, True) if len(after) else (later, False)
 
 
-def choose_kind(plan: Plan, past: Dataset) -> Kind:
-    """As planned, or a classifier where there are enough faults to learn from."""
+def choose_kind(plan: Plan, past: Dataset, trusted: float) -> Kind:
+    """As planned, or a classifier where there are enough faults to learn from, and labels can be trusted.
+
+    `trusted`: the part of what was flagged of which somebody said what it was.
+    """
     if plan.kind != "auto":
         return plan.kind
+    if trusted < MOSTLY:
+        return "novelty"
     begins = sum(
         int(np.count_nonzero(np.diff(past.faulty[mine].astype(np.int8), prepend=0) > 0))
         for mine in past.by_machine.values()

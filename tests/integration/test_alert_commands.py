@@ -1,120 +1,142 @@
-"""What people say about alerts while workers are killed: done once each, in the alerts' own order, none lost."""
+"""People's commands on a real broker: right partition, right key, refused where they make no sense."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+import json
 from typing import Any
 
-import msgspec
+import pytest
+from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
 from contracts.alert import Alert
-from contracts.command import Acknowledge, AnyCommand, Feedback, Shelve
-from contracts.feedback import Judgement
-from faults.alerts import read_alerts, right_alerts
+from contracts.command import Acknowledge, Feedback, Shelve, Unshelve, decode
+from faults.progress import quiet
+from features.errors import HeadraceError
+from streams import cli
 from streams.reading import committed_records
-from tests.support import Site, answer, flow_over, telemetry, until
-from training.registry import Registry
+from streams.topics import ensure_topics
+from tests.said import T0, alert
+from tests.support import Site
 
-KILLS = 4
-
-
-def alerts_of(site: Site) -> list[Alert]:
-    return [Alert.decode(record.value()) for record in committed_records(site.bootstrap, site.plant.topics.alerts)]
+OPEN, SHELVED, CLEARED, BLIND = (letter * 32 for letter in "abcd")
 
 
-def say(site: Site, commands: Iterable[tuple[AnyCommand, int]]) -> int:
-    """Send commands to partitions, each twice, as one who got no answer would."""
-    producer = Producer({"bootstrap.servers": site.bootstrap})
-    count = 0
-    for command, partition in commands:
-        for _ in range(2):
-            key, value = command.machine_id.encode(), command.encode()
-            producer.produce(site.plant.topics.commands, value, key, partition, timestamp=1_000)
-            count += 1
-    assert producer.flush(30) == 0
-    return count
-
-
-def about(alert: Alert, command_id: str) -> dict[str, Any]:
-    return {
-        "command_id": command_id,
-        "alert_id": alert.alert_id,
-        "machine_id": alert.machine_id,
-        "by": "ada",
-        "said_ms": 1,
-    }
-
-
-def test_commands_are_done_once_whatever_dies(site: Site) -> None:
-    registry, records = Registry(site.home / "registry"), telemetry(site.plant, 90)
-    registry.promote("pump", registry.add(flow_over(site.plant, 50)))
-    half = len(records) // 2
-    site.send(records[:half])
-    with site.running("worker") as worker:
-        site.wait_committed(half, worker)
-        assert worker.stop() == 0
-    known = {alert.alert_id: alert for alert in alerts_of(site)}
-    assert len(known) > 5
-    orders = [
-        order
-        for i, alert in enumerate(known.values())
-        for order in (
-            (Acknowledge(**about(alert, f"a{i}")), alert.evidence.partition),
-            (Shelve(**about(alert, f"s{i}"), for_s=3600.0), alert.evidence.partition),
-            (Feedback(**about(alert, f"f{i}"), verdict="true", mode="bearing_wear"), alert.evidence.partition),
-        )
+@pytest.fixture
+def plant(site: Site) -> Site:
+    """With four alerts, one of which was open before."""
+    ensure_topics(site.plant, site.bootstrap)
+    machine = site.plant.machines[0].id
+    some = [
+        alert(alert_id=OPEN, machine_id=machine),
+        alert(alert_id=CLEARED, machine_id=machine),
+        alert(alert_id=SHELVED, machine_id=machine, shelved_until_ms=T0 + 10**7, severity="high"),
+        alert(alert_id=CLEARED, machine_id=machine, revision=2, active=False, cleared_ms=T0 + 10**6),
+        alert(alert_id=BLIND, machine_id=site.plant.machines[1].id, condition="blind:flow"),
     ]
-    lost = Acknowledge(**about(next(iter(known.values())), "x") | {"alert_id": "nobody's"}), 0
-    sent = say(site, [*orders, lost])
-    site.send(records[half:])
-    done = 0
-    for kill in range(KILLS):
-        with site.running("worker", fetch_records=40, commit_ms=20) as worker:
-            site.wait_committed(half + (kill + 1) * (len(records) - half) // (KILLS + 2), worker)
-            worker.kill()
-        done = site.committed(topic=site.plant.topics.commands)
-    with site.running("worker") as worker:
-        site.wait_committed(len(records), worker)
-        until(lambda: site.committed(topic=site.plant.topics.commands) >= sent or worker.ended, "all commands obeyed")
-        assert worker.stop() == 0, worker.output()
-    assert done <= sent
-    told = alerts_of(site)
-    changes = Counter((alert.alert_id, alert.change) for alert in told)
-    for alert_id in known:
-        assert changes[alert_id, "acknowledged"] == 1
-        assert changes[alert_id, "shelved"] == 1
-        assert changes[alert_id, "judged"] == 1
-    assert not any(alert.annunciate for alert in told if alert.shelved_until_ms is not None)
-    feedback = committed_records(site.bootstrap, site.plant.topics.feedback)
-    judged = Counter(Judgement.decode(record.value()).feedback_id for record in feedback)
-    assert judged == Counter(f"f{i}" for i in range(len(known)))
-    letters = [dict(record.headers()) for record in committed_records(site.bootstrap, site.plant.topics.dead_letters)]
-    assert sum(letter["reason"] == b"unknown_alert" for letter in letters) == 2  # sent twice, and refused twice
+    write(site, some)
+    return site
 
 
-def test_what_windows_determine_is_as_without_commands(site: Site) -> None:
-    """The same telemetry with commands in the middle: every onset, severity, course and evidence as without."""
-    registry, records, bundle = Registry(site.home / "registry"), telemetry(site.plant, 90), flow_over(site.plant, 50)
-    registry.promote("pump", registry.add(bundle))
-    right, _ = right_alerts(site.plant, answer(site.plant, records).rows, bundle)
-    site.send(records)
-    with site.running("worker", fetch_records=100) as worker:
-        until(lambda: len(read_alerts(site.plant, site.bootstrap)) > 5 or worker.ended, "alerts")
-        some = alerts_of(site)
-        sent = say(
-            site, [(Acknowledge(**about(alert, f"a{i}")), alert.evidence.partition) for i, alert in enumerate(some)]
-        )
-        site.wait_committed(len(records), worker)
-        until(lambda: site.committed(topic=site.plant.topics.commands) >= sent or worker.ended, "all commands obeyed")
-        assert worker.stop() == 0, worker.output()
-    own = {"revision": 0, "annunciate": False, "acknowledged": False, "by": None, "note": None}
+def write(site: Site, alerts: list[Alert]) -> None:
+    topic = site.plant.topics.alerts
+    producer = Producer({"bootstrap.servers": site.bootstrap, "transactional.id": topic}, logger=quiet)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for one in alerts:
+        producer.produce(topic, one.encode(), one.alert_id.encode(), one.evidence.partition)
+    producer.commit_transaction(30)
 
-    def determined(alerts: Iterable[Alert]) -> list[bytes]:
-        caused = (alert for alert in alerts if alert.change in ("raised", "returned", "updated", "cleared"))
-        return sorted(msgspec.structs.replace(alert, **own).encode() for alert in caused)
 
-    name = site.telemetry.encode()
-    expected = [Alert.decode(value.replace(b'"telemetry"', b'"' + name + b'"')) for *_, value in right]
-    assert determined(alerts_of(site)) == determined(expected)
+def call(site: Site, *words: str) -> Result:
+    place = ["--plant", str(site.home / "plant.yaml"), "--bootstrap", site.bootstrap]
+    return CliRunner().invoke(cli.headrace, [*words, *place], env={"USER": "kim"})
+
+
+def commands(site: Site) -> list[Any]:
+    return list(committed_records(site.bootstrap, site.plant.topics.commands))
+
+
+def test_commands_go_to_the_partition_of_the_alert_keyed_by_machine(plant: Site) -> None:
+    ids = [
+        call(plant, "acknowledge", OPEN[:4]).output,
+        call(plant, "shelve", OPEN, "--for", "2h", "--by", "lee").output,
+        call(plant, "unshelve", SHELVED).output,
+        call(plant, "feedback", CLEARED, "--verdict", "true", "--mode", "wear", "--note", "outer race").output,
+    ]
+    records = commands(plant)
+    machine = plant.plant.machines[0].id.encode()
+    assert {(record.partition(), record.key()) for record in records} == {(1, machine)}
+    said = [decode(record.value()) for record in records]
+    assert [f"command {command.command_id}\n" for command in said] == ids
+    assert [type(command) for command in said] == [Acknowledge, Shelve, Unshelve, Feedback]
+    assert [command.by for command in said] == ["kim", "lee", "kim", "kim"]
+    assert [command.alert_id for command in said] == [OPEN, OPEN, SHELVED, CLEARED]
+    assert (said[1].for_s, said[3].verdict, said[3].mode, said[3].note) == (7200, "true", "wear", "outer race")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["acknowledge", "e"], "got 'e' of 0"),
+        (["acknowledge", ""], "got '' of 4"),
+        (["acknowledge", CLEARED], "expected an active one"),
+        (["shelve", CLEARED, "--for", "2h"], "expected an active one"),
+        (["shelve", OPEN, "--for", "soon"], "expected a number and s, m, h or d"),
+        (["shelve", OPEN, "--for", "400d"], "for_s"),
+        (["unshelve", OPEN], "expected a shelved one"),
+        (["feedback", OPEN, "--verdict", "false", "--mode", "wear"], "expected one only where the verdict is true"),
+        (["feedback", OPEN, "--verdict", "false", "--note", "x" * 100_000], "length <= 2000"),
+        (["feedback", OPEN, "--verdict", "false", "--by", ""], "length >= 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_not_sent(plant: Site, words: list[str], told: str) -> None:
+    refused = call(plant, *words).exception
+    assert isinstance(refused, HeadraceError)
+    assert told in str(refused)
+    assert commands(plant) == []
+
+
+def test_feedback_on_an_alert_of_the_future_is_refused(plant: Site) -> None:
+    write(plant, [alert(alert_id="f" * 32, onset_ms=1 << 50)])
+    assert "nobody can have looked yet" in str(call(plant, "feedback", "f", "--verdict", "false").exception)
+
+
+def test_true_of_a_blind_channel_is_taken_with_a_word_on_it(plant: Site) -> None:
+    assert "say --verdict sensor" in call(plant, "feedback", BLIND, "--verdict", "true").stderr
+    assert "say" not in call(plant, "feedback", BLIND, "--verdict", "sensor").stderr
+
+
+def test_open_alerts_are_listed_the_severe_ones_first(plant: Site) -> None:
+    assert [one["alert_id"] for one in json.loads(call(plant, "alerts", "list", "--json").output)] == [
+        SHELVED,
+        OPEN,
+        BLIND,
+    ]
+    machine = plant.plant.machines[1].id
+    mine = json.loads(call(plant, "alerts", "list", "--all", "--json", "--machine", machine).output)
+    assert [one["alert_id"] for one in mine] == [BLIND]
+    everything = json.loads(call(plant, "alerts", "list", "--all", "--json").output)
+    assert [(one["alert_id"], one["revision"]) for one in everything][-1] == (CLEARED, 2)
+    assert OPEN[:8] in call(plant, "alerts", "list").output
+    assert "expected one of the" in str(call(plant, "alerts", "list", "--machine", "nowhere").exception)
+
+
+def test_one_alert_is_shown(plant: Site) -> None:
+    told = call(plant, "alerts", "show", "c").output
+    assert "cleared" in told
+    assert "Exchange the bearing" in told
+
+
+def test_a_partition_that_is_not_there_is_told(plant: Site) -> None:
+    far = alert(alert_id="f" * 32)
+    write_far = alert(alert_id="f" * 32, evidence=type(far.evidence)(**{**as_dict(far.evidence), "partition": 99}))
+    topic = plant.plant.topics.alerts
+    producer = Producer({"bootstrap.servers": plant.bootstrap}, logger=quiet)
+    producer.produce(topic, write_far.encode(), b"f", 0)
+    assert producer.flush(30) == 0
+    assert "expected a partition 99" in str(call(plant, "acknowledge", "f").exception)
+
+
+def as_dict(evidence: Any) -> dict[str, Any]:
+    return {name: getattr(evidence, name) for name in evidence.__struct_fields__}

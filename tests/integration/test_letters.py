@@ -81,7 +81,7 @@ def test_a_reason_is_replayed_once_with_bytes_key_and_time_as_they_were(site: Si
 def test_all_letters_are_replayed_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letters, "MOST_AT_ONCE", 2)  # several transactions
     write(site, FIRST)
-    assert replay_letters(site.plant, site.bootstrap) == (5, 0)
+    assert replay_letters(site.plant, site.bootstrap) == (5, {})
     assert [(partition, value) for partition, _, value, _ in again(site)] == [
         (0, b"l-0"),
         (0, b"l-2"),
@@ -89,12 +89,12 @@ def test_all_letters_are_replayed_once(site: Site, monkeypatch: pytest.MonkeyPat
         (2, b"l-1"),
         (3, None),
     ]
-    assert replay_letters(site.plant, site.bootstrap) == (0, 0)
+    assert replay_letters(site.plant, site.bootstrap) == (0, {})
     assert len(again(site)) == 5
 
 
 def test_no_letters_are_none(site: Site) -> None:
-    assert replay_letters(site.plant, site.bootstrap) == (0, 0)
+    assert replay_letters(site.plant, site.bootstrap) == (0, {})
     assert list(read_letters(site.plant, site.bootstrap)) == []
 
 
@@ -105,3 +105,12 @@ def test_features_that_could_not_be_stored_are_not_sent_again(site: Site) -> Non
     assert "5 sent again\n1 of " in told
     assert "`headrace replay`" in told
     assert not list(committed_records(site.bootstrap, site.plant.topics.features))
+
+
+def test_what_people_said_is_not_said_again_for_them(site: Site) -> None:
+    write(site, [("malformed", b"command")], origin=site.plant.topics.commands)
+    write(site, [("unstorable", b"judgement")], origin=site.plant.topics.feedback)
+    told = call(site, "replay")
+    assert f"0 sent again\n1 of {site.plant.topics.commands} left: say them again" in told
+    assert f"1 of {site.plant.topics.feedback} left: only the worker writes it" in told
+    assert not list(committed_records(site.bootstrap, site.plant.topics.commands))

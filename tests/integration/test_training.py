@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import redis
 from click.testing import CliRunner
 
 from features.errors import HeadraceError
+from features.label_table import LabelTable
 from features.plant import Plant
 from features.rows import rows_from_arrays
 from features.schema import FeatureSet
 from features.store import Store
+from streams.label_rows import label_row
+from tests.said import judgement
 from training import commands, dataset
 from training.compare_command import compare
 from training.detectors import autoencoder, novelty
@@ -115,6 +119,23 @@ def test_two_bundles_are_compared_on_windows_that_neither_has_learned_from(home:
     assert (home / "reports" / f"compare-{a[:12]}-{b[:12]}.html").is_file()
     with pytest.raises(HeadraceError, match="got none that can be judged"):
         CliRunner().invoke(compare, [a[:10], b[:10], *where, "--to", "2026-01-01"], catch_exceptions=False)
+
+
+def test_what_people_said_is_learned_from_as_it_was_known_then(home: Path, url: str) -> None:
+    onset, end = T + 180 * STEP_MS, T + 190 * STEP_MS
+    said = judgement("true", onset_ms=onset, end_ms=end, known_ms=end + 1, mode="wear")
+    row = label_row(said.encode(), partition=0, offset=0, future_ms=0)
+    LabelTable(home).write(row, partition=0, last_offset=0, after=-1)
+    where = ["--plant", str(home / "plant.yaml"), "--home", str(home), "--redis-url", url, "--kind", "linear"]
+    faulty = []
+    for given in ([], ["--known-before", "2026-01-01"], ["--no-feedback"]):
+        trained = CliRunner().invoke(commands.train, [*where, *given, "--no-promote"], catch_exceptions=False)
+        assert trained.exit_code == 0, trained.output
+        report = Path(trained.stdout.rpartition("report in ")[2].replace("\n", ""))
+        metrics = json.loads((report.parent / "metrics.json").read_text())
+        faulty.append(metrics["detector"]["faulty_windows"])
+        assert ("alerts judged" in report.read_text()) is (not given)
+    assert faulty == [10, 0, 0]
 
 
 def test_force_promotes_what_is_no_better(home: Path, url: str) -> None:

@@ -58,6 +58,7 @@ def _mode(machine_id: str, end_ms: Ints, faults: Sequence[Fault]) -> str:
         fault.fault
         for fault in faults
         if fault.kind == "machine_fault"
+        and fault.fault
         and fault.machine_id == machine_id
         and fault.onset_ms < end_ms[-1]
         and (fault.end_ms is None or fault.end_ms >= end_ms[0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from contracts.feedback import Judgement
 from features.plant import Cost
 from training.bundle import Bundle
 from training.dataset import Dataset
@@ -53,6 +54,8 @@ class Evidence:
     warnings: tuple[str, ...] = ()
     """What may make the detector look better than it is; `training.leakage`."""
     left_out: LeftOut = field(default_factory=LeftOut)
+    judgements: Sequence[Judgement] = ()
+    """What people said of alerts of the class, in the order in which it was taken in."""
 
     @property
     def judged(self) -> Mapping[str, Scored]:

@@ -87,7 +87,7 @@ def left_out(found: Evidence) -> list[tuple[str, str]]:
     """Why windows were neither learned from nor judged, and how many."""
     unclear = int(np.count_nonzero(found.data.labels == labels.UNCLEAR))
     why = {
-        "a sensor was broken, or the window reaches back into a fault that is over": unclear,
+        "a sensor was broken, work was planned, or the window reaches back into what is over": unclear,
         "the champion has flagged them, and no label says that they were normal": found.left_out.flagged,
         "the champion has learned from them, so that they cannot judge": found.left_out.learned,
         "later windows that share samples with learned ones, so that they cannot judge": found.left_out.shared,

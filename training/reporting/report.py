@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from training.reporting import attributions, inputs, origin, quality
+from training.reporting import attributions, inputs, origin, people, quality
 from training.reporting.evidence import Evidence
 from training.reporting.figures import cards, how
 from training.reporting.page import Page
@@ -25,6 +25,7 @@ SECTIONS = (
     origin.calibration,
     attributions.section,
     quality.baselines,
+    people.section,
     origin.detector,
     inputs.section,
     origin.data,

@@ -31,6 +31,7 @@ TITLES = [
     "Calibration",
     "Channels",
     "Beside its rivals",
+    "What people said",
     "Detector",
     "Inputs",
     "Data",
