@@ -56,6 +56,7 @@ class Adviser:
             severity=question.severity,
             onset_ms=question.run.onset_ms,
             now_ms=question.now_ms,
+            since_ms=question.severe_ms,
             course=question.run.course,
             high=machine_class.alarm.high,
             cost=self._plant.cost_of(name),

@@ -106,18 +106,19 @@ def _is_over(condition: Condition, at: Step) -> bool:
 def _begin(at: Step, name: str) -> Condition:
     old = at.memory.conditions.get(name)
     if old and old.said:
-        at.memory.ended = [*at.memory.ended, ended(old.run, old.said)][-LATEST:]
+        at.memory.ended = [*at.memory.ended, ended(name, old.run, old.said)][-LATEST:]
     look = at.look
     condition = Condition(Run(onset_ms=look.start_ms, topic=look.topic, first_offset=look.first_offset))
     at.memory.conditions[name] = condition
     return condition
 
 
-def ended(run: Run, said: Said) -> Ended:
+def ended(name: str, run: Run, said: Said) -> Ended:
     """What stays known of an alert."""
     return Ended(
         alert_id=said.alert_id,
         case_id=said.case_id,
+        condition=name,
         onset_ms=run.onset_ms,
         end_ms=run.end_ms,
         mode=said.assessment.mode,
@@ -162,6 +163,7 @@ def _raise(at: Step, name: str, condition: Condition) -> Iterator[Alert]:
         raised_ms=at.look.end_ms,
         told_ms=at.look.end_ms,
         severity=severity(None, run.course, at.of.options) if name == ANOMALY else "low",
+        severe_ms=at.look.end_ms,
         assessment=Assessment(),
     )
     _ask(at, run, said)
@@ -187,14 +189,16 @@ def _assess(at: Step, name: str, run: Run, said: Said, *, ask: bool = False) -> 
     before = said.severity, said.assessment.mode
     if name == ANOMALY:
         said.severity = severity(said.severity, run.course, at.of.options)
-    if ask or said.severity != before[0] or run.events >= 2 * said.advised > 0:
+    if said.severity != before[0]:
+        said.severe_ms, ask = at.look.end_ms, True
+    if ask or run.events >= 2 * said.advised > 0:
         _ask(at, run, said)
     return (said.severity, said.assessment.mode) != before
 
 
 def _ask(at: Step, run: Run, said: Said) -> None:
     said.advised = run.events
-    said.assessment = at.of.assess(Question(run, at.look.blind, said.severity, at.look.end_ms))
+    said.assessment = at.of.assess(Question(run, at.look.blind, said.severity, said.severe_ms, at.look.end_ms))
 
 
 def _case(at: Step, onset_ms: int) -> Case:

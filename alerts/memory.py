@@ -72,6 +72,8 @@ class Question(NamedTuple):
     blind: tuple[str, ...]
     """Channels without a usable sample in the newest window."""
     severity: Severity
+    severe_ms: int
+    """Event time since which it has been so."""
     now_ms: int
 
 
@@ -82,6 +84,8 @@ class Said(msgspec.Struct, kw_only=True):
     case_id: str
     raised_ms: int
     severity: Severity
+    severe_ms: int
+    """Event time since which the severity has been what it is."""
     assessment: Assessment
     state: State = State.RAISED
     revision: int = 0
@@ -122,6 +126,7 @@ class Ended(msgspec.Struct, kw_only=True):
 
     alert_id: str
     case_id: str
+    condition: str
     onset_ms: int
     end_ms: int
     mode: str | None

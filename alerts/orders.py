@@ -72,13 +72,14 @@ def _sign(alert: Open, command: AnyCommand) -> None:
 
 def _judge(alert: Open | Ended, command: Feedback, known_ms: int, of: Watched) -> Done:
     """A verdict; also on an alert that is over, of which then only the judgement is told."""
-    known = alert if isinstance(alert, Ended) else ended(alert.run, alert.said)
+    known = alert if isinstance(alert, Ended) else ended(alert.name, alert.run, alert.said)
     judgement = Judgement(
         feedback_id=command.command_id,
         alert_id=known.alert_id,
         case_id=known.case_id,
         machine_id=of.machine.id,
         machine_class=of.machine.class_,
+        condition=known.condition,
         verdict=command.verdict,
         mode=command.mode,
         diagnosed=known.mode,

@@ -30,6 +30,8 @@ class Judgement(Record, frozen=True, kw_only=True):
     """The machine, as in the plant description."""
     machine_class: str
     """Its class."""
+    condition: str = "anomaly"
+    """Of the alert: a verdict on `blind:<channel>` says something of a sensor, and labels no windows."""
     verdict: Verdict
     """true: the machine was faulty. false: nothing was wrong. sensor: a sensor was broken, not the machine.
     planned: known work or an unusual but wanted way of running."""

@@ -19,6 +19,7 @@ COLUMNS = pa.schema(
         ("case_id", pa.string()),
         ("machine_id", pa.string()),
         ("machine_class", pa.string()),
+        ("condition", pa.string()),  # of the alert: anomaly, or blind:<channel>
         ("verdict", pa.string()),  # true, false, sensor or planned
         ("mode", pa.string()),  # failure mode, null: not named
         ("diagnosed", pa.string()),  # the alert's most probable mode by then, null: none

@@ -18,6 +18,8 @@ from contracts.feedback import Judgement
 from training.labels import Bools, Fault, Kind, during
 from training.precision import latest
 
+ANOMALY = "anomaly"
+"""The condition of alerts that rest on scores."""
 UNNAMED = ""
 """The failure mode of a fault that people did not name."""
 _KINDS: Mapping[str, Kind] = {"true": "machine_fault", "sensor": "sensor_fault", "planned": "planned_work"}
@@ -33,7 +35,7 @@ def faults(judgements: Iterable[Judgement], file: Sequence[Fault] = ()) -> list[
     """What people found, as the faults of a file of labels, and those of the file, which counts where both speak."""
     said = [
         Fault(one.machine_id, _KINDS[one.verdict], _name(one), one.onset_ms, one.end_ms)
-        for one in latest(judgements)
+        for one in _of_windows(judgements)
         if one.verdict in _KINDS
     ]
     return [*file, *(part for fault in said for part in _outside(fault, file))]
@@ -42,10 +44,15 @@ def faults(judgements: Iterable[Judgement], file: Sequence[Fault] = ()) -> list[
 def judged(judgements: Iterable[Judgement], machine_ids: NDArray[np.object_], end_ms: NDArray[np.int64]) -> Bools:
     """(n,) True where people said of an alert with this window whether the machine was faulty."""
     found = np.zeros(len(end_ms), bool)
-    for one in latest(judgements):
+    for one in _of_windows(judgements):
         if one.verdict in ("true", "false"):
             found |= during(one.machine_id, one.onset_ms, one.end_ms, machine_ids, end_ms)
     return found
+
+
+def _of_windows(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """The last of each alert that is about scores; a blind channel's windows say nothing of the machine."""
+    return [one for one in latest(judgements) if one.condition == ANOMALY]
 
 
 def _name(judgement: Judgement) -> str:
