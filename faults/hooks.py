@@ -95,7 +95,10 @@ CALLS = {
 CLIENTS = {
     "worker": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
     "sink": (("streams.member", Consumer, CONSUMER_STEPS),),
+    "service": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
 }
+LEDGER_STEPS = ("offsets", "take", "_advance", "unpublished", "published")
+"""Of the maintenance database; `_advance` is in the middle of the transaction of `take`."""
 
 
 def install(hook: Hook, role: str) -> None:
@@ -103,6 +106,11 @@ def install(hook: Hook, role: str) -> None:
     for module_name, client, steps in CLIENTS[role]:
         hooked = {step: _method(hook, client, step) for step in steps}
         setattr(importlib.import_module(module_name), client.__name__, type(client.__name__, (client,), hooked))
+    if role == "service":
+        ledger = importlib.import_module("services.ledger").Ledger
+        for step in LEDGER_STEPS:
+            setattr(ledger, step, _method(hook, ledger, step))
+        return
     for step, module_name in CALLS.items():
         if module_name.startswith("features") == (role == "sink"):
             module = importlib.import_module(module_name)

@@ -19,6 +19,7 @@ COMMANDS = {
     "apply": "streams.commands:apply",
     "worker": "streams.commands:worker",
     "sink": "streams.commands:sink",
+    "service": "services.commands:service",
     "train": "training.commands:train",
     "score": "training.commands:score",
     "compare": "training.compare_command:compare",
@@ -67,7 +68,7 @@ def headrace(verbose: int) -> None:
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    for name in ("features", "streams", "training", "simulator", "embedded", "demo"):
+    for name in ("features", "streams", "services", "training", "simulator", "embedded", "demo"):
         logging.getLogger(name).setLevel(level)
 
 

@@ -1,4 +1,4 @@
-"""Feature records that the store cannot hold, on their way to the dead letters."""
+"""Records that a sink or a service cannot use, on their way to the dead letters."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Unstorable:
             logger=client_log,
         )
 
-    def add(self, record: Any, detail: str) -> None:
-        """Send a record of the features topic away; `flush` says whether it arrived."""
+    def add(self, record: Any, detail: str, reason: Reason = Reason.UNSTORABLE) -> None:
+        """Send a record away; `flush` says whether it arrived."""
         batch = RecordBatch(
             Partition(record.topic(), record.partition()),
             [record.value()],
@@ -46,7 +46,7 @@ class Unstorable:
             np.array([record.offset()]),
             np.array([record.timestamp()[1]]),
         )
-        for output in dead_letters(self._topic, batch, [Rejected(0, Reason.UNSTORABLE, detail)]):
+        for output in dead_letters(self._topic, batch, [Rejected(0, reason, detail)]):
             self._produce(output)
 
     def _produce(self, output: Output) -> None:

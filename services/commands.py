@@ -1,0 +1,69 @@
+"""The commands `headrace service …`; they only call."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import click
+
+from features.plant import Plant
+from services.settings import ServiceSettings
+
+_OPTIONS = (
+    click.option("--plant", help="Plant description.  [HEADRACE_PLANT; plant.yaml]"),
+    click.option("--home", help="Folder of what Headrace writes.  [HEADRACE_HOME; .headrace]"),
+    click.option("--bootstrap", help="Kafka.  [HEADRACE_BOOTSTRAP; 127.0.0.1:9092]"),
+)
+_worker = click.option(
+    "--worker", help="Name of this process among its peers; keep it over restarts.  [HEADRACE_WORKER; 0]"
+)
+
+
+class _Running(Protocol):
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _read(given: dict[str, object]) -> tuple[Plant, ServiceSettings]:
+    settings = ServiceSettings.read(None, **given)
+    assert isinstance(settings, ServiceSettings)  # noqa: S101 - for the type checker
+    return Plant.load(settings.plant), settings
+
+
+def _run(running: _Running) -> None:
+    """Until SIGTERM or Ctrl-C: what is under way is finished first."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: running.stop())
+    running.run()
+
+
+@click.group()
+def service() -> None:
+    """Act on alerts: work orders, spare parts, notifications (docs/services.md).
+
+    Each is a process of its own that reads the alerts topic; run those that you need, beside the worker. Stop them
+    with Ctrl-C or SIGTERM.
+    """
+
+
+@service.command()
+@_with_settings
+@click.option("--database-url", help="For SQLAlchemy.  [HEADRACE_DATABASE_URL, or …_FILE; a SQLite file in the home]")
+@_worker
+def maintenance(**given: object) -> None:
+    """Keep one work order for each case of alerts: opened, updated and closed with it.
+
+    In a database, exactly once, and on the plant's work-order topic. A URL with a password belongs into
+    HEADRACE_DATABASE_URL or into the file that HEADRACE_DATABASE_URL_FILE names.
+    """
+    from services.maintenance import Maintenance  # noqa: PLC0415 - imports SQLAlchemy
+
+    _run(Maintenance(*_read(given)))
