@@ -67,3 +67,17 @@ def maintenance(**given: object) -> None:
     from services.maintenance import Maintenance  # noqa: PLC0415 - imports SQLAlchemy
 
     _run(Maintenance(*_read(given)))
+
+
+@service.command(name="supply-chain")
+@_with_settings
+@click.option("--stock", help="Stock file.  [HEADRACE_STOCK; stock.yaml]")
+def supply_chain(**given: object) -> None:
+    """Tell which spare parts open cases need by when, and what to order.
+
+    Compares the parts of recommendations, over all machines, with the stock file, which may change while this runs,
+    and writes what is needed, and proposals to order, to the plant's parts-demand topic. One such process for a plant.
+    """
+    from services.supply_chain import SupplyChain  # noqa: PLC0415 - imports Kafka
+
+    _run(SupplyChain(*_read(given)))
