@@ -51,7 +51,7 @@ def work_order(alerts: Iterable[Alert]) -> WorkOrder:
         machine_id=lead.machine_id,
         machine_class=lead.machine_class,
         place=lead.place,
-        title=_title(lead),
+        title=title(lead),
         severity=max((alert.severity for alert in told), key=SEVERITIES.index),
         mode=mode,
         probability=probability,
@@ -97,7 +97,8 @@ def _diagnosed(alert: Alert) -> tuple[str | None, float | None]:
     return alert.diagnosis[0].mode, alert.diagnosis[0].probability
 
 
-def _title(alert: Alert) -> str:
+def title(alert: Alert) -> str:
+    """What an alert is about, in a few words."""
     if alert.condition.startswith("blind:"):
         return f"{alert.machine_id}: no usable samples of {alert.condition.removeprefix('blind:')}"
     if alert.diagnosis and alert.diagnosis[0].mode != UNKNOWN:

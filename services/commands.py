@@ -81,3 +81,24 @@ def supply_chain(**given: object) -> None:
     from services.supply_chain import SupplyChain  # noqa: PLC0415 - imports Kafka
 
     _run(SupplyChain(*_read(given)))
+
+
+@service.command()
+@_with_settings
+@click.option("--template", "webhook_template", help="Of the body.  [HEADRACE_WEBHOOK_TEMPLATE; Headrace's own]")
+@click.option("--try", "try_it", is_flag=True, help="Send one sample, say what the receiver answered, and end.")
+@_worker
+def notifications(*, try_it: bool, **given: object) -> None:
+    """Tell a webhook of alerts that deserve attention; in a flood, in one digest for each area.
+
+    The address comes from HEADRACE_WEBHOOK_URL and the secret that signs from HEADRACE_WEBHOOK_SECRET, or from the
+    files that HEADRACE_WEBHOOK_URL_FILE and HEADRACE_WEBHOOK_SECRET_FILE name.
+    """
+    from services.notifications import Notifications, Poster  # noqa: PLC0415 - imports Kafka
+    from services.sample import SAMPLE  # noqa: PLC0415
+
+    plant, settings = _read(given)
+    if try_it:
+        click.echo(f"the receiver answered {Poster(settings).post([SAMPLE]).status}")
+        return
+    _run(Notifications(plant, settings))

@@ -44,6 +44,10 @@ PASSING = (ServiceError, OSError, KafkaException)
 class Effect(Protocol):
     """What a service does with alerts. Called from one thread."""
 
+    @property
+    def full(self) -> bool:
+        """Nothing more should be read for now."""
+
     def begin(self, consumer: Any, partitions: Sequence[int]) -> Mapping[int, int]:
         """Take partitions over; by partition the next offset to read, nothing where all is to be read."""
 
@@ -68,7 +72,7 @@ class Following:
         self._topic, self._patience = plant.topics.alerts, Patience(log, clock)
         self._stop = threading.Event()
         self._owned: list[int] = []
-        self._begun = self._owing = False
+        self._begun = self._owing = self._held_back = False
         self._begin_at, self._wait_s, self._kafka_failed = 0.0, FIRST_WAIT_S, 0
         callbacks = {"on_assign": self._assigned, "on_revoke": self._gone, "on_lost": self._gone}
         self._member = Member(
@@ -117,6 +121,7 @@ class Following:
             if records:
                 self._effect.take(records)
             self._effect.turn(self._member.consumer, self._member.metadata)
+            self._hold_back()
             if records or not self._owing:
                 self._well()
         except FormatError:
@@ -131,6 +136,16 @@ class Following:
         self._member.read_from(where)
         log.info("%s: from %s", self._topic, {each.partition: each.offset for each in where})
         self._begun = True
+
+    def _hold_back(self) -> None:
+        """Read on only where the effect can take more; what was fetched before still comes."""
+        if self._effect.full == self._held_back:
+            return
+        self._held_back = self._effect.full
+        if self._held_back:
+            self._member.pause()
+        else:
+            self._member.consumer.resume(self._member.consumer.assignment())
 
     def _start(self, number: int, stored: int | None) -> int:
         """Where there is something to read, whatever became of the topic: reading an alert again does no harm."""
@@ -177,7 +192,7 @@ class Following:
         consumer.unassign()
 
     def _forget(self) -> None:
-        self._begun = False
+        self._begun = self._held_back = False
         self._effect.forget()
 
 

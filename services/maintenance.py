@@ -39,6 +39,8 @@ MOST_AT_ONCE = 500
 class Maintenance:
     """Keeps work orders until it is told to stop."""
 
+    full = False
+
     def __init__(self, plant: Plant, settings: ServiceSettings) -> None:
         """Raises HeadraceError where the settings name no usable database."""
         self._plant, self._topic = plant, plant.topics.alerts

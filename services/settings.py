@@ -34,8 +34,8 @@ class ServiceSettings(Settings, frozen=True, kw_only=True):
     notify_most: Count = 10
     """Most deliveries for one area in `notify_window_s`."""
     notify_window_s: Some = 600.0
-    notify_old_s: Seconds = 86_400.0
-    """Alerts that were raised longer ago than this, when the service first reads them, are not told of."""
+    notify_first_s: Seconds = 3600.0
+    """At its very first start the service tells of alerts that were written at most so long ago."""
 
     def secret(self, name: str) -> str:
         """A value that is not for everybody: that of the setting, or of the file that `…_file` names.

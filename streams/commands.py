@@ -241,5 +241,6 @@ def replay_again(reason: str | None, **given: object) -> None:
     click.echo(f"{again.sent} sent again")
     if again.left:
         click.echo(
-            f"{again.left} of {plant.topics.features} left: `headrace replay` makes their rows from the telemetry"
+            f"{again.left} of {plant.topics.features} and {plant.topics.alerts} left: `headrace replay` makes rows "
+            "from the telemetry, and an alert's newest record says all of it"
         )

@@ -57,7 +57,7 @@ class Again(NamedTuple):
 
     sent: int
     left: int
-    """Of the features topic: newer windows stand behind them, so the sink would take them for stored."""
+    """Of the features and the alerts topic: newer records stand behind them, so these would undo what they said."""
 
 
 def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Again:
@@ -76,7 +76,7 @@ def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> A
         for count, letter in enumerate(map(Letter.of, records), 1):
             where, offset = letter.at
             wanted = reason in (None, letter.reason)
-            again = wanted and letter.origin.topic != plant.topics.features
+            again = wanted and letter.origin.topic not in (plant.topics.features, plant.topics.alerts)
             transaction.add([_again(letter)] if again else [], {where: offset + 1})
             sent, left = sent + again, left + (wanted and not again)
             if count % MOST_AT_ONCE == 0:

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     """Machine and time had been seen, and the record brought nothing new."""
     UNSTORABLE = "unstorable"
     """The feature store cannot hold it."""
+    UNDELIVERED = "undelivered"
+    """An alert of which a webhook would not hear."""
 
 
 class Rejected(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.alert import Alert
@@ -71,6 +71,7 @@ def test_what_is_known_changes_nothing(path: Path) -> None:
     assert stored(path) == before
 
 
+@settings(max_examples=20)  # each writes a file
 @given(histories().flatmap(lambda records: st.tuples(st.just(records), redelivered(records), st.integers(1, 4))))
 def test_any_redelivery_gives_the_same_work_orders(
     tmp_path_factory: pytest.TempPathFactory, drawn: tuple[list[Alert], list[Alert], int]
