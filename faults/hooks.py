@@ -98,7 +98,7 @@ CLIENTS = {
     "service": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
 }
 LEDGER_STEPS = ("offsets", "take", "_advance", "unpublished", "published")
-"""Of the maintenance database; `_advance` is in the middle of the transaction of `take`."""
+"""Of the maintenance database. `_advance` and `_take` are within the transaction of `take`: the offset, the effect."""
 
 
 def install(hook: Hook, role: str) -> None:
@@ -107,9 +107,10 @@ def install(hook: Hook, role: str) -> None:
         hooked = {step: _method(hook, client, step) for step in steps}
         setattr(importlib.import_module(module_name), client.__name__, type(client.__name__, (client,), hooked))
     if role == "service":
-        ledger = importlib.import_module("services.ledger").Ledger
+        module = importlib.import_module("services.ledger")
         for step in LEDGER_STEPS:
-            setattr(ledger, step, _method(hook, ledger, step))
+            setattr(module.Ledger, step, _method(hook, module.Ledger, step))
+        setattr(module, "_take", hook.around("_take", getattr(module, "_take")))  # noqa: B010, B009 - the product has no hooks
         return
     for step, module_name in CALLS.items():
         if module_name.startswith("features") == (role == "sink"):
