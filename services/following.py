@@ -16,6 +16,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from features.errors import FormatError, ServiceError
 from features.plant import Plant
+from services.reading import fetched
 from streams.member import Member, is_fatal
 from streams.passing import no_answer
 from streams.patience import Patience, Seldom
@@ -26,8 +27,7 @@ log = logging.getLogger(__name__)
 client_log = log.getChild("client")
 client_log.addFilter(Seldom())
 READING = {"max.poll.interval.ms": 600_000}
-AT_ONCE = 500
-"""Most records in one step."""
+WAIT_S = 0.1
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 MOST_IN_VAIN = 5
 ANSWER_S = 15.0
@@ -115,7 +115,7 @@ class Following:
         try:
             if self._owned and not self._begun and self._clock() >= self._begin_at:
                 self._begin()
-            records = [each for each in self._member.consumer.consume(AT_ONCE, 0.1) if _is_record(each)]
+            records = [each for each in fetched(self._member.consumer, WAIT_S) if _is_record(each)]
             if not self._begun:  # what was fetched before a pause will come again
                 return
             if records:

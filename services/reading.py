@@ -10,6 +10,8 @@ from features.errors import FormatError, HeadraceError
 from features.plant import LARGEST
 from streams.reasons import Reason
 
+AT_ONCE = 500
+"""Most records in one step."""
 LONGEST_ID = 128
 MOST_REVISIONS = 2**31 - 1
 
@@ -24,6 +26,12 @@ class Received(NamedTuple):
     reason: Reason = Reason.MALFORMED
     """Why not."""
     detail: str = ""
+
+
+def fetched(consumer: Any, wait_s: float) -> list[Any]:
+    """What is there, as soon as something is; empty after `wait_s` of nothing."""
+    first = consumer.poll(wait_s)
+    return [] if first is None else [first, *consumer.consume(AT_ONCE - 1, 0)]
 
 
 def received(records: Iterable[Any]) -> Iterator[Received]:

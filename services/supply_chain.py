@@ -24,7 +24,7 @@ from features.errors import ServiceError
 from features.plant import Plant
 from services.demand import demand, withdrawn
 from services.open_cases import OpenCases
-from services.reading import received
+from services.reading import fetched, received
 from services.settings import ServiceSettings
 from services.stock import StockFile
 from streams.batch import Output, Partition
@@ -39,7 +39,7 @@ client_log = log.getChild("client")
 client_log.addFilter(Seldom())
 NAME = "supply-chain"
 ANY_PARTITION = -1
-RETRY_S = 2.0
+WAIT_S, RETRY_S = 0.2, 2.0
 _FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
 
 
@@ -109,7 +109,7 @@ class SupplyChain:
             raise error
 
     def _records(self, consumer: Any) -> Iterator[Any]:
-        for record in consumer.consume(500, 0.2):
+        for record in fetched(consumer, WAIT_S):
             error = record.error()
             if error is None:
                 yield record

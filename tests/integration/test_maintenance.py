@@ -13,6 +13,7 @@ import pytest
 
 from contracts.alert import Alert
 from contracts.work_order import WorkOrder
+from embedded.kafka import EmbeddedKafka
 from faults.hooks import Fault
 from services.cases import work_order
 from streams.reading import committed_records
@@ -198,3 +199,19 @@ def test_a_second_process_of_another_name_shares_the_partitions(works: Works) ->
         assert other.stop() == one.stop() == 0
     sent += [cleared(each) for each in sent[2 * CASES :]]
     assert stored(works) == published(works) == expected(sent)
+
+
+def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    with EmbeddedKafka(tmp_path / "kafka") as broker:
+        works = works_site("works", broker.bootstrap, tmp_path / "home")
+        with works.running("service", "maintenance") as process:
+            works.put([alert("p-1")])
+            wait_done(works, process)
+            broker.kill()
+            process.wait_for("Disconnected")
+            broker.start()
+            works.put([cleared(alert("p-1")), alert("p-2")])
+            wait_done(works, process)
+            assert process.stop() == 0
+            assert "Traceback" not in process.output()
+        assert stored(works) == published(works) == expected([cleared(alert("p-1")), alert("p-2")])
