@@ -59,9 +59,9 @@ def service() -> None:
 @click.option("--database-url", help="For SQLAlchemy.  [HEADRACE_DATABASE_URL, or …_FILE; a SQLite file in the home]")
 @_worker
 def maintenance(**given: object) -> None:
-    """Keep one work order for each case of alerts: opened, updated and closed with it.
+    """Keep one work order for each case of alerts.
 
-    In a database, exactly once, and on the plant's work-order topic. A URL with a password belongs into
+    Opened, updated and closed with the case, in a database, exactly once, and on the plant's work-order topic. A URL with a password belongs into
     HEADRACE_DATABASE_URL or into the file that HEADRACE_DATABASE_URL_FILE names.
     """
     from services.maintenance import Maintenance  # noqa: PLC0415 - imports SQLAlchemy
@@ -73,7 +73,7 @@ def maintenance(**given: object) -> None:
 @_with_settings
 @click.option("--stock", help="Stock file.  [HEADRACE_STOCK; stock.yaml]")
 def supply_chain(**given: object) -> None:
-    """Tell which spare parts open cases need by when, and what to order.
+    """Tell which spare parts are needed by when.
 
     Compares the parts of recommendations, over all machines, with the stock file, which may change while this runs,
     and writes what is needed, and proposals to order, to the plant's parts-demand topic. One such process for a plant.
@@ -89,9 +89,9 @@ def supply_chain(**given: object) -> None:
 @click.option("--try", "try_it", is_flag=True, help="Send one sample, say what the receiver answered, and end.")
 @_worker
 def notifications(*, try_it: bool, **given: object) -> None:
-    """Tell a webhook of alerts that deserve attention; in a flood, in one digest for each area.
+    """Tell a webhook of alerts that deserve attention.
 
-    The address comes from HEADRACE_WEBHOOK_URL and the secret that signs from HEADRACE_WEBHOOK_SECRET, or from the
+    In a flood, in one digest for each area. The address comes from HEADRACE_WEBHOOK_URL and the secret that signs from HEADRACE_WEBHOOK_SECRET, or from the
     files that HEADRACE_WEBHOOK_URL_FILE and HEADRACE_WEBHOOK_SECRET_FILE name.
     """
     from services.notifications import Notifications, Poster  # noqa: PLC0415 - imports Kafka

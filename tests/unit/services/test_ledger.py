@@ -9,6 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Dialect
+from sqlalchemy.dialects import mssql, mysql, oracle, postgresql
+from sqlalchemy.schema import CreateTable
 
 from contracts.alert import Alert
 from contracts.work_order import WorkOrder
@@ -178,3 +181,10 @@ def test_a_lost_database_begins_anew(path: Path) -> None:
         ledger.take(TOPIC, [Step(0, 1, 2, [alert("p-002")])])
     ledger.prepare()
     assert ledger.offsets(TOPIC, [0]) == {0: 0}
+
+
+@pytest.mark.parametrize("dialect", [postgresql.dialect(), mysql.dialect(), mssql.dialect(), oracle.dialect()])
+def test_the_tables_can_be_told_to_other_databases(dialect: Dialect) -> None:
+    """That they understand them is tried on SQLite alone."""
+    for table in database.tables.sorted_tables:
+        assert table.name in str(CreateTable(table).compile(dialect=dialect))
