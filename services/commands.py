@@ -61,8 +61,8 @@ def service() -> None:
 def maintenance(**given: object) -> None:
     """Keep one work order for each case of alerts.
 
-    Opened, updated and closed with the case, in a database, exactly once, and on the plant's work-order topic. A URL with a password belongs into
-    HEADRACE_DATABASE_URL or into the file that HEADRACE_DATABASE_URL_FILE names.
+    Opened, updated and closed with the case, in a database, exactly once, and on the plant's work-order topic. A URL
+    with a password belongs into HEADRACE_DATABASE_URL, or into the file that HEADRACE_DATABASE_URL_FILE names.
     """
     from services.maintenance import Maintenance  # noqa: PLC0415 - imports SQLAlchemy
 
@@ -91,8 +91,8 @@ def supply_chain(**given: object) -> None:
 def notifications(*, try_it: bool, **given: object) -> None:
     """Tell a webhook of alerts that deserve attention.
 
-    In a flood, in one digest for each area. The address comes from HEADRACE_WEBHOOK_URL and the secret that signs from HEADRACE_WEBHOOK_SECRET, or from the
-    files that HEADRACE_WEBHOOK_URL_FILE and HEADRACE_WEBHOOK_SECRET_FILE name.
+    In a flood, in one digest for each area. The address comes from HEADRACE_WEBHOOK_URL and the secret that signs from
+    HEADRACE_WEBHOOK_SECRET, or from the files that HEADRACE_WEBHOOK_URL_FILE and HEADRACE_WEBHOOK_SECRET_FILE name.
     """
     from services.notifications import Notifications, Poster  # noqa: PLC0415 - imports Kafka
     from services.sample import SAMPLE  # noqa: PLC0415
