@@ -13,7 +13,9 @@ from contracts.alert import Alert
 from contracts.command import Acknowledge, Feedback, Shelve, Unshelve
 from contracts.event import AnomalyEvent
 from contracts.feedback import Judgement
+from contracts.parts_demand import PartsDemand
 from contracts.record import Record
+from contracts.work_order import WorkOrder
 
 
 class Public(NamedTuple):
@@ -53,4 +55,6 @@ PUBLIC = (
     Public(Unshelve, "unshelve", "commands", "machine_id", ("command_id",), "said_ms"),
     Public(Feedback, "feedback", "commands", "machine_id", ("command_id",), "said_ms"),
     Public(Judgement, "judgement", "feedback", "machine_id", ("feedback_id",), "known_ms"),
+    Public(WorkOrder, "work-order", "work_orders", "work_order_id", ("work_order_id", "revision"), "changed_ms"),
+    Public(PartsDemand, "parts-demand", "parts_demand", "part", ("part", "revision"), "as_of_ms", "part"),
 )

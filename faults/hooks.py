@@ -95,7 +95,10 @@ CALLS = {
 CLIENTS = {
     "worker": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
     "sink": (("streams.member", Consumer, CONSUMER_STEPS),),
+    "service": (("streams.transaction", Producer, PRODUCER_STEPS), ("streams.member", Consumer, CONSUMER_STEPS)),
 }
+LEDGER_STEPS = ("offsets", "take", "_advance", "unpublished", "published")
+"""Of the maintenance database. `_advance` and `_take` are within the transaction of `take`: the offset, the effect."""
 
 
 def install(hook: Hook, role: str) -> None:
@@ -103,6 +106,12 @@ def install(hook: Hook, role: str) -> None:
     for module_name, client, steps in CLIENTS[role]:
         hooked = {step: _method(hook, client, step) for step in steps}
         setattr(importlib.import_module(module_name), client.__name__, type(client.__name__, (client,), hooked))
+    if role == "service":
+        module = importlib.import_module("services.ledger")
+        for step in LEDGER_STEPS:
+            setattr(module.Ledger, step, _method(hook, module.Ledger, step))
+        setattr(module, "_take", hook.around("_take", getattr(module, "_take")))  # noqa: B010, B009 - the product has no hooks
+        return
     for step, module_name in CALLS.items():
         if module_name.startswith("features") == (role == "sink"):
             module = importlib.import_module(module_name)

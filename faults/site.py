@@ -122,7 +122,7 @@ class Site:
 
     def _hooked(self, role: str, more: dict[str, str], settings: dict[str, object]) -> Running:
         env = self.env | more | {f"HEADRACE_{name.upper()}": str(value) for name, value in settings.items()}
-        return Running([sys.executable, "-m", "faults.hooks", "-v", role], env, self._new_log(role))
+        return Running([sys.executable, "-m", "faults.hooks", "-v", *role.split()], env, self._new_log(role))
 
     def _new_log(self, role: str) -> Path:
         """One for each process: two that run at once would else be taken for one another."""

@@ -20,6 +20,7 @@ COMMANDS = {
     "apply": "streams.commands:apply",
     "worker": "streams.commands:worker",
     "sink": "streams.commands:sink",
+    "service": "services.commands:service",
     "train": "training.commands:train",
     "score": "training.commands:score",
     "compare": "training.compare_command:compare",

@@ -217,6 +217,7 @@ def replay_again(reason: str | None, **given: object) -> None:
     remedies = {
         plant.topics.features: "`headrace replay` makes their rows from the telemetry",
         plant.topics.commands: "say them again, if they are still meant",
+        plant.topics.alerts: "an alert's newest record says all of it",
     }
     for topic, count in again.left.items():
         click.echo(f"{count} of {topic} left: {remedies.get(topic, 'only the worker writes it')}")

@@ -60,7 +60,7 @@ class Again(NamedTuple):
     left: Mapping[str, int]
     """How many of each topic of Headrace's own. Features: newer windows stand behind them, so the sink would take them
     for stored. Commands: they were meant for an alert as it was then, and a person must say them again. Feedback: the
-    worker alone writes it."""
+    worker alone writes it. Alerts: newer records stand behind them."""
 
 
 def replay_letters(plant: Plant, bootstrap: str, reason: str | None = None) -> Again:

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     """A command that cannot be read, or was said in the future."""
     UNKNOWN_ALERT = "unknown_alert"
     """A command about an alert that the machine has not had lately, or that is over."""
+    UNDELIVERED = "undelivered"
+    """An alert of which a webhook would not hear."""
 
 
 class Rejected(NamedTuple):

@@ -1,4 +1,4 @@
-"""Features and feedback that the store cannot hold, on their way to the dead letters."""
+"""Records that the store or a service cannot use, on their way to the dead letters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Unstorable:
             logger=client_log,
         )
 
-    def add(self, record: Any, detail: str) -> None:
+    def add(self, record: Any, detail: str, reason: Reason = Reason.UNSTORABLE) -> None:
         """Send a record away; `flush` says whether it arrived."""
         batch = RecordBatch(
             Partition(record.topic(), record.partition()),
@@ -46,7 +46,7 @@ class Unstorable:
             np.array([record.offset()]),
             np.array([record.timestamp()[1]]),
         )
-        for output in dead_letters(self._topic, batch, [Rejected(0, Reason.UNSTORABLE, detail)]):
+        for output in dead_letters(self._topic, batch, [Rejected(0, reason, detail)]):
             self._produce(output)
 
     def _produce(self, output: Output) -> None:

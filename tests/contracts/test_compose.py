@@ -14,8 +14,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from embedded.kafka import MAX_MESSAGE_BYTES
+from services.settings import ServiceSettings
 from streams.cli import COMMANDS
-from streams.settings import PREFIX, Settings
+from streams.settings import PREFIX
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA_FILE = "check_jsonschema/builtin_schemas/vendor/compose-spec.json"
@@ -44,8 +45,8 @@ def test_the_schema_refuses_what_is_wrong(compose: dict[str, Any]) -> None:
 def test_settings_exist_and_read(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         given = {name: value for name, value in service.get("environment", {}).items() if name.startswith(PREFIX)}
-        assert {name.removeprefix(PREFIX).lower() for name in given} <= set(Settings.__struct_fields__)
-        Settings.read(given)
+        assert {name.removeprefix(PREFIX).lower() for name in given} <= set(ServiceSettings.__struct_fields__)
+        ServiceSettings.read(given)
 
 
 def test_commands_exist(compose: dict[str, Any]) -> None:
