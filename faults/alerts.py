@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from alerts.adviser import Adviser
+from alerts.memory import Memory
 from contracts.alert import Alert
 from features.plant import Plant
 from features.samples import Rows
@@ -34,8 +36,7 @@ def read_memories(plant: Plant, bootstrap: str) -> Memories:
     """What the next worker would remember."""
     numbers = range(plant.topics.partitions)
     found = read_alert_states(bootstrap, plant.topics.alert_state, numbers)
-    telemetry = plant.topics.telemetry[0].name
-    return {(n, m): _named(telemetry, value) for n in numbers for m, value in found[n].items()}
+    return {(n, m): _nameless(value) for n in numbers for m, value in found[n].items()}
 
 
 def right_alerts(plant: Plant, rows: Iterable[tuple[str, int, Rows]], bundle: Bundle) -> tuple[Told, Memories]:
@@ -44,7 +45,7 @@ def right_alerts(plant: Plant, rows: Iterable[tuple[str, int, Rows]], bundle: Bu
     outputs = alerting.take(_judged(telemetry, rows, Ready.of(bundle, plant)))
     told = [_key(plant, output.partition, Alert.decode(output.value or b"")) for output in outputs]
     changes = alerting.changes()
-    return told, {(one.partition, (one.key or b"").decode()): _named(telemetry, one.value or b"") for one in changes}
+    return told, {(one.partition, (one.key or b"").decode()): _nameless(one.value or b"") for one in changes}
 
 
 def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], ready: Ready) -> Iterator[Judged]:
@@ -55,9 +56,14 @@ def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], ready: Ready)
 
 def _key(plant: Plant, partition: int, alert: Alert) -> Key:
     """The whole alert as its bytes, without the plant's name."""
-    return partition, alert.alert_id, alert.revision, _named(plant.topics.telemetry[0].name, alert.encode())
+    assert alert.evidence.topic == plant.topics.telemetry[0].name
+    nameless = msgspec.structs.replace(alert, evidence=msgspec.structs.replace(alert.evidence, topic=""))
+    return partition, alert.alert_id, alert.revision, nameless.encode()
 
 
-def _named(telemetry: str, value: bytes) -> bytes:
-    """With a name of one length in the place of the telemetry topic's, so that runs can be compared."""
-    return value.replace(telemetry.encode(), b"telemetry")
+def _nameless(value: bytes) -> bytes:
+    """What is remembered, without the plant's name, so that runs can be compared."""
+    memory = Memory.decode(value, "memory")
+    for condition in memory.conditions.values():
+        condition.run.topic = ""
+    return memory.encode()
