@@ -75,17 +75,19 @@ class Alerting:
     def _take(self, windows: Windows, parts: list[Looking]) -> Iterator[Output]:
         """Rows of machines with something to look at, now or from before; nearly all of nearly all batches are not."""
         machine, number = windows.rows.machine, windows.partition.number
-        wanted = self._busy.setdefault(number, np.zeros(len(self._machines), bool))[machine]
+        wanted = self._busy_of(number).copy()
         for part in parts:
-            wanted[part.judged.which] |= part.telling
-        if not wanted.any():
-            return
-        of_machines = np.isin(machine, np.unique(machine[wanted]))
-        rows = (
-            (row, part, i) for part in parts for i, row in enumerate(part.judged.which.tolist()) if of_machines[row]
-        )
-        for row, part, i in sorted(rows, key=itemgetter(0)):
+            wanted[machine[part.judged.which[part.telling]]] = True
+        found: list[tuple[int, Looking, int]] = []
+        for part in parts:
+            positions = np.flatnonzero(wanted[machine[part.judged.which]])
+            rows = part.judged.which[positions].tolist()
+            found += [(row, part, i) for row, i in zip(rows, positions.tolist(), strict=True)]
+        for row, part, i in sorted(found, key=itemgetter(0)):
             yield from self._look(windows, row, part, i)
+
+    def _busy_of(self, number: int) -> Bools:
+        return self._busy.setdefault(number, np.zeros(len(self._machines), bool))
 
     def _where(self, judged: Judged) -> Inputs:
         bundle = judged.by.bundle
@@ -119,8 +121,7 @@ class Alerting:
 
     def _keep(self, number: int, machine_id: str, memory: Memory) -> None:
         self._memories[number, machine_id] = memory
-        busy = self._busy.setdefault(number, np.zeros(len(self._machines), bool))
-        busy[self._machines[machine_id]] = memory.busy
+        self._busy_of(number)[self._machines[machine_id]] = memory.busy
 
     def obey(self, batch: RecordBatch) -> list[Output]:
         """What commands cause; one that cannot be obeyed becomes a dead letter."""
