@@ -152,6 +152,11 @@ class Memory(msgspec.Struct, kw_only=True):
         """Its next window must be looked at, whatever its score."""
         return not self.watch.quiet or any(condition.going_on for condition in self.conditions.values())
 
+    @property
+    def blank(self) -> bool:
+        """No different from that of a machine that was never looked at."""
+        return not (self.conditions or self.ended or self.case) and self.watch.quiet
+
     def encode(self) -> bytes:
         """MessagePack."""
         return _encode(self)

@@ -45,7 +45,7 @@ def right_alerts(plant: Plant, rows: Iterable[tuple[str, int, Rows]], bundle: Bu
     outputs = alerting.take(_judged(telemetry, rows, Ready.of(bundle, plant)))
     told = [_key(plant, output.partition, Alert.decode(output.value or b"")) for output in outputs]
     changes = alerting.changes()
-    return told, {(one.partition, (one.key or b"").decode()): _nameless(one.value or b"") for one in changes}
+    return told, {(one.partition, (one.key or b"").decode()): _nameless(one.value) for one in changes if one.value}
 
 
 def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], ready: Ready) -> Iterator[Judged]:

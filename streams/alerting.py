@@ -178,13 +178,17 @@ class Alerting:
 
     def changes(self) -> list[Output]:
         """What is remembered of machines that changed since the last call, for the alert-state topic."""
-        topic = self._plant.topics.alert_state
-        outputs = [
-            Output(topic, number, machine_id.encode(), self._memories[number, machine_id].encode())
-            for number, machine_id in sorted(self._changed)
-        ]
+        outputs = [self._written(*key) for key in sorted(self._changed)]
         self._changed = set()
         return outputs
+
+    def _written(self, number: int, machine_id: str) -> Output:
+        """As a record; what need not be remembered goes from the topic, and from here."""
+        memory = self._memories[number, machine_id]
+        if memory.blank:
+            del self._memories[number, machine_id]
+        value = None if memory.blank else memory.encode()
+        return Output(self._plant.topics.alert_state, number, machine_id.encode(), value)
 
 
 class _UnknownError(HeadraceError):

@@ -48,7 +48,7 @@ def scoring(described, tmp_path_factory):
 
 def alerting(described, state: Iterable[Output] = ()) -> Alerting:
     made = Alerting(described, Adviser.of(described))
-    made.load({3: {one.key.decode(): one.value for one in state}})
+    made.load({3: {one.key.decode(): one.value for one in state if one.value}})
     return made
 
 
@@ -100,6 +100,19 @@ def test_alerts_travel_beside_what_is_remembered(described, scoring):
     (state,) = worker.changes()
     assert (state.topic, state.partition, state.key) == ("headrace.alert-state", 3, b"p-1")
     assert not worker.changes()
+
+
+def test_a_machine_whose_event_was_chance_is_forgotten(described, scoring):
+    classes = {"pump": msgspec.structs.replace(described.classes["pump"], alarm=Alarm(needed=3, of=5))}
+    worker = alerting(msgspec.structs.replace(described, classes=classes))
+    part = course({0: [5.0] + [-9.0] * 6})
+    first, rest = pieces(part, [2])
+    assert not worker.take(scoring.judge([first]))
+    (remembered,) = worker.changes()
+    assert remembered.value
+    assert not worker.take(scoring.judge([rest]))
+    (forgotten,) = worker.changes()
+    assert forgotten.value is None
 
 
 def test_quiet_machines_are_not_remembered(described, scoring):
