@@ -29,10 +29,10 @@ DATABASE, SEED, HOUR_S = 14, 11, 3600
 LEARNED_S, BROKEN_S, MENDED_S = 24 * HOUR_S, 3 * HOUR_S, 2 * HOUR_S
 FAULTS = {
     "p-101": "cavitation",
-    "p-102": "blocked_filter",
+    "p-102": "leak",
     "m-101": "imbalance",
     "m-102": "bearing_wear",
-    "c-101": "leak",
+    "c-101": "blocked_filter",
     "c-102": "valve_stuck",
     "b-101": "overheating",
     "b-102": "lubrication_loss",
