@@ -76,6 +76,8 @@ def headrace(verbose: int) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     for name in ("features", "contracts", "training", "alerts", "streams", "services", "simulator", "embedded", "demo"):
         logging.getLogger(name).setLevel(level)
+    if verbose < 2:
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a broker that is away is told of once, by us
 
 
 def main() -> None:
