@@ -4,8 +4,8 @@
 
 Machines go in and out of alarm while one worker with large batches, then two with small ones, one of which is killed,
 and then one again see to them. A sink stores the windows. Then all that windows determine of each revision of each
-alert is recomputed from the offline store and the registry, bit for bit, as `headrace verify --alerts` does. The last line is one
-JSON object; exit code 1 where anything differs, or there are fewer alerts.
+alert is recomputed from the offline store and the registry, bit for bit, as `headrace verify --alerts` does. The last
+line is one JSON object; exit code 1 where anything differs, or there are fewer alerts.
 """
 
 from __future__ import annotations
