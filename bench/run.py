@@ -1,4 +1,4 @@
-"""`make bench`: our worker beside stock Faust on the same broker and input, then latency, scaling, restore and memory.
+"""`make bench`: our worker beside stock Faust on the same broker and input, then latency, restart, alerts, scaling and memory.
 
 Prints tables, and as the last line one JSON object. Everything is made here: broker, topics, input, reference answer.
 Rates are over the records between a tenth and all of the topic; CPU is user and system time of a process with all its
@@ -26,7 +26,7 @@ from bench.report import Spread, console
 from bench.site import HeadraceJob, Site
 from bench.stand import Stand, stand
 
-PARTS = ("job", "latency", "restore", "sink", "feast", "scaling", "memory")
+PARTS = ("job", "latency", "restore", "sink", "feast", "alerts", "scaling", "memory")
 LONG_MINUTES = 10.0
 LAST_LINE = (
     "answers_ok",
@@ -132,11 +132,21 @@ def sink_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
 
 def feast_figures(_: Stand, chosen: argparse.Namespace) -> dict[str, object]:
     """Feast's own interfaces, in a process of their own."""
-    command = [sys.executable, "-m", "bench.feast_bench", *(["--quick"] if chosen.minutes < LONG_MINUTES else [])]
+    return {"feast": _apart("bench.feast_bench", *(["--quick"] if chosen.minutes < LONG_MINUTES else []))}
+
+
+def alert_figures(_: Stand, __: argparse.Namespace) -> dict[str, object]:
+    """How few alerts are made of events, and what an event costs up to its alert, in a process of their own."""
+    return {"alerts": _apart("bench.alerts")}
+
+
+def _apart(module: str, *options: str) -> object:
+    """Run another benchmark as a program; prints its table, and gives its last line."""
+    command = [sys.executable, "-m", module, *options]
     ran = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
     *table, figures = ran.stdout.splitlines()
     print("\n".join(table))
-    return {"feast": json.loads(figures)}
+    return json.loads(figures)
 
 
 def scaling_figures(at: Stand, chosen: argparse.Namespace) -> dict[str, object]:
@@ -159,6 +169,7 @@ FIGURES: dict[str, Callable[[Stand, argparse.Namespace], dict[str, object]]] = {
     "restore": restore_figures,
     "sink": sink_figures,
     "feast": feast_figures,
+    "alerts": alert_figures,
     "scaling": scaling_figures,
     "memory": memory_figures,
 }

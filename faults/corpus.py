@@ -14,12 +14,14 @@ import argparse
 import json
 import sys
 import time
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from bench.process import REPOSITORY
 from contracts.alert import Alert
+from contracts.event import AnomalyEvent
 from embedded.kafka import EmbeddedKafka
 from embedded.redis import EmbeddedRedis
 from faults.manifest import Sent, telemetry
@@ -107,10 +109,10 @@ def run(site: Site, records: list[Sent]) -> None:
         assert sink.stop() == 0
 
 
-def check(site: Site, redis_url: str) -> dict[str, int]:
+def check(site: Site, redis_url: str) -> dict[str, float]:
     """Recompute every revision there is."""
-    found = committed_records(site.bootstrap, site.plant.topics.alerts)
-    alerts = [Alert.decode(record.value()) for record in found]
+    records = list(committed_records(site.bootstrap, site.plant.topics.alerts))
+    alerts = [Alert.decode(record.value()) for record in records]
     store, registry = Store.open(site.plant, site.home, redis_url), Registry(site.home / "registry")
     checked = list(recompute(alerts, site.plant, store, registry))
     assert len(checked) == len(alerts)
@@ -120,7 +122,17 @@ def check(site: Site, redis_url: str) -> dict[str, int]:
         "revisions": len(alerts),
         "of_blind_channels": blind,
         "differing": sum(not one.holds for one in checked),
+        "event_to_alert_p99_ms": _p99_ms(site, records),
     }
+
+
+def _p99_ms(site: Site, records: list[Any]) -> float:
+    """Between the sending of an event and that of the alert that it raised; they are seen at once, by one commit."""
+    events = committed_records(site.bootstrap, site.plant.topics.events)
+    sent_ms = {AnomalyEvent.decode(event.value()).event_id: event.timestamp()[1] for event in events}
+    told = [(record.timestamp()[1], Alert.decode(record.value())) for record in records]
+    raised = [(at_ms, alert.evidence.last_event) for at_ms, alert in told if alert.change == "raised"]
+    return float(np.percentile([at_ms - sent_ms[event] for at_ms, event in raised if event], 99))
 
 
 if __name__ == "__main__":
