@@ -1,4 +1,4 @@
-"""`make bench`: our worker beside stock Faust on the same broker and input, then latency, restart, alerts, scaling and memory.
+"""`make bench`: our worker beside stock Faust on the same broker and input, then latency, restart, alerts and the rest.
 
 Prints tables, and as the last line one JSON object. Everything is made here: broker, topics, input, reference answer.
 Rates are over the records between a tenth and all of the topic; CPU is user and system time of a process with all its
