@@ -25,6 +25,7 @@ from contracts.event import AnomalyEvent
 from embedded.kafka import EmbeddedKafka
 from embedded.redis import EmbeddedRedis
 from faults.manifest import Sent, telemetry
+from faults.oracle import answer
 from faults.site import Site
 from faults.works import plant_named
 from features.plant import Alarm, Plant
@@ -74,16 +75,20 @@ def prepare(site: Site, redis_url: str) -> None:
     site.make_topics()
     Store.open(site.plant, site.home, redis_url).apply()
     registry = Registry(site.home / "registry")
-    registry.promote("pump", registry.add(network(FeatureSet.of(site.plant, "pump"))))
+    registry.promote("pump", registry.add(network(site.plant)))
 
 
-def network(features: FeatureSet) -> Bundle:
-    """A network of several inputs whose weights are drawn from a seed, with θ near the middle of its scores."""
+def network(plant: Plant) -> Bundle:
+    """A network of several inputs whose weights are drawn from a seed, with θ in the middle of its scores."""
+    features = FeatureSet.of(plant, "pump")
     rng = np.random.default_rng(0)
     inputs = [name for name in features.names if "__mean" in name or "__std" in name]
     layers = [(rng.normal(0, 1, (len(inputs), 8)), rng.normal(0, 1, 8)), (rng.normal(0, 1, (8, 1)), np.zeros(1))]
     mean, deviation = [50.0, 4.0, 5.0, 1.0], [2.0, 2.0, 0.5, 0.5]
-    return bundle_from_dense(features, inputs, mean=mean, deviation=deviation, layers=layers, threshold=0.5)
+    bundle = bundle_from_dense(features, inputs, mean=mean, deviation=deviation, layers=layers, threshold=0.5)
+    rows = answer(plant, telemetry(plant, 20)).rows
+    scores = np.concatenate([bundle.scorer()(part.values) for name, _, part in rows if name == "pump"])
+    return Bundle(msgspec.structs.replace(bundle.card, threshold=float(np.median(scores))), bundle.archive)
 
 
 def run(site: Site, records: list[Sent]) -> None:
