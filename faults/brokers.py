@@ -17,12 +17,15 @@ from faults.stage import SLOW_PER_S, Trial
 
 SHORT_S, LONG_S = (20.0, 30.0), (20.0, 90.0)
 """How long a broker hangs: beyond the time-outs of session and transaction."""
+STALLS_S = 40.0
+"""A sender of which nothing arrives for so long is not waiting for the broker any more."""
 
 
 def restarts(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGTERM and SIGKILL by turns, then start again on the same data and port; the worker lives on."""
     kafka = trial.stage.kafka
     trial.begin(per_s=SLOW_PER_S)
+    trial.traffic.stalls_s = STALLS_S
     worker, landed = trial.start(), 0
     while landed < wanted and trial.advance(int(rng.integers(100, 400)), worker):
         in_the_middle = trial.in_the_middle
@@ -40,6 +43,7 @@ def pauses(trial: Trial, wanted: int, rng: np.random.Generator) -> int:
     """SIGSTOP, every time in the middle of a commit: the worker holds still just before it until the broker hangs."""
     pid, landed = trial.stage.kafka.pid, 0
     trial.begin(per_s=SLOW_PER_S)
+    trial.traffic.stalls_s = STALLS_S
     while landed < wanted and trial.traffic.open:
         fault = Fault("stop", "before", "commit_transaction", int(rng.integers(5, 30)))
         worker = trial.start_hooked(fault)
