@@ -10,11 +10,11 @@ import msgspec
 import pytest
 import redis
 from click.testing import CliRunner
-from contracts.parts_demand import PartsDemand
-from contracts.work_order import WorkOrder
 
 from contracts.alert import Alert
 from contracts.feedback import Judgement
+from contracts.parts_demand import PartsDemand
+from contracts.work_order import WorkOrder
 from features.plant import Plant
 from features.store import Store
 from simulator.produce import produce

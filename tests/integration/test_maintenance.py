@@ -12,6 +12,7 @@ from signal import SIGKILL
 import pytest
 
 from contracts.alert import Alert
+from contracts.cloudevents import headers
 from contracts.work_order import WorkOrder
 from embedded.kafka import EmbeddedKafka
 from faults.hooks import Fault
@@ -54,11 +55,12 @@ def stored(works: Works) -> dict[str, WorkOrder]:
 
 
 def published(works: Works) -> dict[str, WorkOrder]:
-    """The newest record of each key; none is followed by an older revision."""
+    """The newest record of each key; none is followed by an older revision, and all are CloudEvents."""
     newest: dict[str, WorkOrder] = {}
     for record in committed_records(works.bootstrap, works.plant.topics.work_orders):
         order = WorkOrder.decode(record.value())
         assert record.key().decode() == order.work_order_id
+        assert record.headers() == headers(order, works.plant.name)
         assert order.revision >= newest.get(order.case_id, order).revision
         newest[order.case_id] = order
     return newest
