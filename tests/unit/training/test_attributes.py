@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from contracts.event import AnomalyEvent
 from features.errors import BundleError
 from features.plant import Cost, Plant
 from features.samples import Rows
 from features.schema import FeatureSet
 from streams.batch import Partition, Windows
-from streams.records import AnomalyEvent
 from streams.score import Scoring
 from tests.unit.training.conftest import plant_of, running
 from training import attributes
