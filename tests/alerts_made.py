@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from contracts.alert import Alert, Candidate, Evidence, PartNeed, Place, Point, Recommendation, Symptom, Urgency
+from contracts.alert import URGENCIES, Alert, Candidate, Evidence, PartNeed, Place, Point, Recommendation, Symptom
 from contracts.feedback import Judgement
+from contracts.work_order import WorkOrder
+from services.cases import work_order
 
 T0 = 1_760_000_000_000
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -98,6 +100,13 @@ def returned(before: Alert) -> Alert:
     return after(before, "returned", active=True, cleared_ms=None, annunciate=True)
 
 
+def expected_orders(records: list[Alert]) -> dict[str, WorkOrder]:
+    """By case, the work orders that must be there after these records, each alert's in order."""
+    newest = {each.alert_id: each for each in records}
+    cases = {each.case_id for each in newest.values()}
+    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
+
+
 def judgement(verdict: str = "true", **given: Any) -> Judgement:
     """Of P-1's alert, which lasted from T0 for ten minutes, known a minute later; `given` overrides fields."""
     fields: dict[str, Any] = {
@@ -115,12 +124,11 @@ def judgement(verdict: str = "true", **given: Any) -> Judgement:
     return Judgement(**fields | given)
 
 
-_URGENCIES: list[Urgency] = ["planned", "this_week", "today", "now"]
 _advice = st.builds(
     recommendation,
     st.sampled_from(["bearing_wear", "imbalance", "leak"]),
     st.sampled_from(["bearing set", "seal"]),
-    urgency=st.sampled_from(_URGENCIES),
+    urgency=st.sampled_from(URGENCIES),
     act_by_ms=st.none() | st.integers(T0, T0 + 30 * DAY_MS),
     hours=st.sampled_from([0.5, 1.1, 4.0]),
 )
