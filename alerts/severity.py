@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
 
-from contracts.alert import Point, Severity
+from contracts.alert import SEVERITIES, Point, Severity
 from features.plant import Alarm
 
 SMOOTHED = 5
 """Windows whose mean counts."""
 DEADBAND = 0.8
 """A severity is left below this part of the score at which it begins, so that it does not flicker."""
-RANK = {word: rank for rank, word in enumerate(get_args(Severity))}
 
 
 def worse(one: Severity, other: Severity) -> bool:
     """Whether one is worse than the other."""
-    return RANK[one] > RANK[other]
+    return SEVERITIES.index(one) > SEVERITIES.index(other)
 
 
 def severity(before: Severity | None, course: Sequence[Point], options: Alarm) -> Severity:

@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from alerts.modes import Consequence
 from alerts.trend import trend
-from contracts.alert import Point, Severity, Urgency
+from contracts.alert import URGENCIES, Point, Severity, Urgency
 from features.plant import Cost
 
 HOUR_MS = 3_600_000
-URGENCIES: tuple[Urgency, ...] = ("planned", "this_week", "today", "now")
 WITHIN_MS: dict[Urgency, float] = {
     "now": 4 * HOUR_MS,
     "today": 24 * HOUR_MS,

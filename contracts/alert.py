@@ -6,7 +6,7 @@ Words of ISA-18.2 (IEC 62682) and OPC UA Part 9: an alert is active or not, ackn
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -20,6 +20,9 @@ Change = Literal["raised", "returned", "updated", "acknowledged", "shelved", "un
 Severity = Literal["low", "medium", "high"]
 Urgency = Literal["planned", "this_week", "today", "now"]
 Sign = Literal["high", "low", "unsteady", "steady", "blind"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
+"""Both from the least to the gravest."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -128,7 +128,7 @@ def _cloudevent() -> Part:
         },
         "ce_source": {"format": "uri-reference", "description": "`urn:headrace:<plant>:<topic's use>`."},
         "ce_type": {"description": "What the record is, with its format."},
-        "ce_subject": {"description": "What it is about: the machine."},
+        "ce_subject": {"description": "What it is about: the machine, or the part."},
         "ce_time": {
             "format": "date-time",
             "description": "Event time at which it came to be so, UTC; left out after the year 9999.",

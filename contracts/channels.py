@@ -51,7 +51,8 @@ CHANNELS = (
         "Commands",
         "receive",
         "What people say about alerts. Send a command to the partition that the alert names in `evidence.partition`. "
-        "The same `command_id` twice is one command.",
+        "The same `command_id` twice is one command. When it became known the broker says: the topic is made with "
+        "`message.timestamp.type=LogAppendTime`.",
         "`machine_id` of the alert, UTF-8.",
     ),
     Channel(

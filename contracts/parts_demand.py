@@ -14,8 +14,11 @@ class Need(Part, frozen=True):
     """What one case may need of a part."""
 
     case_id: str
+    """The case of alerts that its repair is for."""
     work_order_id: str
+    """Of that case."""
     machine_id: str
+    """The machine, as in the plant description."""
     mode: str
     """The failure mode whose repair needs it."""
     quantity: int
@@ -31,6 +34,7 @@ class Proposal(Part, frozen=True):
     """An order to place: advice for people, nothing is ordered."""
 
     quantity: int
+    """Pieces; at least the smallest order."""
     order_by_ms: int
     """Event time by which to order; in the past where it is too late to have it in time."""
     because: str
@@ -46,6 +50,7 @@ class PartsDemand(Record, frozen=True, kw_only=True):
 
     format: int = FORMAT
     part: str
+    """Its name in the catalogue."""
     revision: int
     """1, 2, 3 … in the order of changes."""
     as_of_ms: int
@@ -62,9 +67,13 @@ class PartsDemand(Record, frozen=True, kw_only=True):
     """The stock file knows the part; otherwise there is none on hand or on order, and the lead time is that of the
     alerts."""
     on_hand: int
+    """Pieces on the shelf."""
     on_order: int
+    """Pieces ordered and not here yet; taken to come in time."""
     reorder_point: int
+    """Fewer than so many, with all demand met, are too few."""
     lead_time_days: float
+    """From the order to its being on the shelf."""
     proposal: Proposal | None
     """None: what is there and on order is enough."""
 

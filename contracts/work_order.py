@@ -17,6 +17,7 @@ class PartToUse(Part, frozen=True):
     """A spare part that the work will need."""
 
     part: str
+    """Its name in the catalogue."""
     quantity: int
     """1 or more; of each failure mode's repair once, however many alerts of the case ask for it."""
     mode: str
@@ -24,6 +25,7 @@ class PartToUse(Part, frozen=True):
     probability: float | None
     """Of that mode, 0 to 1; None: the diagnosis does not name it."""
     lead_time_days: float
+    """From the order to its being there."""
     needed_by_ms: int
     """Event time at which it should be there."""
 
@@ -39,6 +41,7 @@ class WorkOrder(Record, frozen=True, kw_only=True):
     work_order_id: str
     """A function of the case alone."""
     case_id: str
+    """The case of alerts that it is for."""
     revision: int
     """Grows with every change of the case's alerts; steps of more than 1 mean nothing."""
     state: State
@@ -46,8 +49,11 @@ class WorkOrder(Record, frozen=True, kw_only=True):
     acknowledged: bool
     """Somebody has seen all of its alerts that are active."""
     machine_id: str
+    """The machine, as in the plant description."""
     machine_class: str
+    """Its class."""
     place: Place
+    """Where it stands."""
     title: str
     """What it is about, in a few words for a list."""
     severity: Severity
@@ -61,14 +67,19 @@ class WorkOrder(Record, frozen=True, kw_only=True):
     checks: tuple[str, ...]
     """In the order in which to make them."""
     actions: tuple[str, ...]
+    """In the order in which to do them."""
     urgency: Urgency
+    """The highest of its advice; planned: with the next planned maintenance; the others: no later than that."""
     due_ms: int | None
     """Event time by which to act; None: with the next planned maintenance."""
     hours: float
     """Of work."""
     skills: tuple[str, ...]
+    """Skills that it needs."""
     tools: tuple[str, ...]
+    """Tools that it needs."""
     parts: tuple[PartToUse, ...]
+    """Spare parts that it needs."""
     alerts: tuple[str, ...]
     """Ids of the alerts it is for, the first onset first."""
     opened_ms: int

@@ -10,12 +10,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from contracts.alert import UNKNOWN, Alert, PartNeed, Recommendation, Severity, Urgency
+from contracts.alert import SEVERITIES, UNKNOWN, URGENCIES, Alert, PartNeed, Recommendation
 from contracts.work_order import PartToUse, WorkOrder
 
 DAY_MS = 86_400_000
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high")
-URGENCIES: tuple[Urgency, ...] = ("planned", "this_week", "today", "now")
 HINTS = {
     "false": "People found nothing wrong: close it with the alert, there is nothing to do.",
     "sensor": "People found a broken sensor, not a broken machine: look at the sensor.",

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from contracts.parts_demand import Need, PartsDemand, Proposal
 from contracts.work_order import PartToUse, WorkOrder
+from services.cases import DAY_MS
 from services.stock import Item, Stock
 
-DAY_MS = 86_400_000
 NO_FAULT = ("false", "sensor", "planned")
 URGENT = ("today", "now")
 DECIMALS = 6

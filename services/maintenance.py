@@ -21,6 +21,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from contracts.alert import Alert
+from contracts.cloudevents import headers
+from contracts.work_order import WorkOrder
 from features.plant import Plant
 from services.following import Following
 from services.ledger import Ledger, Step, Unpublished
@@ -106,7 +108,9 @@ class Maintenance:
         self._told = dict(self._next)
 
     def _output(self, row: Unpublished) -> Output:
-        return Output(self._plant.topics.work_orders, row.partition, row.work_order_id.encode(), row.record.encode())
+        value = row.record.encode()
+        about = headers(WorkOrder.decode(value), self._plant.name)
+        return Output(self._plant.topics.work_orders, row.partition, row.work_order_id.encode(), value, about)
 
 
 def database_url(settings: ServiceSettings) -> str:

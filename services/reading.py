@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from contracts.alert import Alert
 from features.errors import FormatError, HeadraceError
 from features.plant import LARGEST
+from services.cases import DAY_MS
 from streams.reasons import Reason
 
 AT_ONCE = 500
@@ -68,7 +69,7 @@ def sound(alert: Alert) -> Alert:
         if not -LARGEST <= time_ms <= LARGEST:
             raise HeadraceError(f"alerts record: expected {name} in milliseconds since 1970, got {time_ms}")
     for need in alert.recommendation.parts if alert.recommendation else ():
-        if need.quantity < 1 or not 0 <= need.lead_time_days * 86_400_000 <= LARGEST:
+        if need.quantity < 1 or not 0 <= need.lead_time_days * DAY_MS <= LARGEST:
             raise HeadraceError(
                 f"alerts record: expected parts with a quantity of 1 or more and a lead time of 0 days or more, "
                 f"got {need.quantity} of {need.part!r} in {need.lead_time_days} days"

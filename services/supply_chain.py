@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from contracts.cloudevents import headers
 from contracts.parts_demand import PartsDemand
 from features.errors import ServiceError
 from features.plant import Plant
@@ -158,7 +159,8 @@ class SupplyChain:
         ]
 
     def _output(self, each: PartsDemand) -> Output:
-        return Output(self._plant.topics.parts_demand, ANY_PARTITION, each.part.encode(), each.encode())
+        about = headers(each, self._plant.name)
+        return Output(self._plant.topics.parts_demand, ANY_PARTITION, each.part.encode(), each.encode(), about)
 
 
 def _content(each: PartsDemand) -> PartsDemand:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from contracts.alert import Alert
+from contracts.alert import SEVERITIES, Alert
 from features.errors import HeadraceError
-from services.cases import SEVERITIES, title, work_order_id
+from services.cases import title, work_order_id
 
 LONGEST = 1000
 """Characters of one field."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from contracts.alert import Alert, Candidate, PartNeed, Point, Recommendation, Symptom
+from contracts.alert import SEVERITIES, Alert, Candidate, PartNeed, Point, Recommendation, Symptom
 from training.precision import Precision
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ MOST_SHOWN = 5
 
 def open_first(alerts: Iterable[Alert]) -> list[Alert]:
     """Active ones first, those; then by severity and the newest onset."""
-    return sorted(alerts, key=lambda alert: (not alert.active, -_RANK[alert.severity], -alert.onset_ms, alert.alert_id))
+    return sorted(alerts, key=_gravity)
 
 
-_RANK = {"low": 0, "medium": 1, "high": 2}
+def _gravity(alert: Alert) -> tuple[bool, int, int, str]:
+    return not alert.active, -SEVERITIES.index(alert.severity), -alert.onset_ms, alert.alert_id
 
 
 def alert_table(alerts: Sequence[Alert]) -> Table:

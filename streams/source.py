@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from features.errors import ServiceError
 from features.plant import Plant
-from streams.batch import Fetch, Partition
+from streams.batch import Partition
 from streams.decode import Decoder
+from streams.fetch import Fetch
 from streams.member import Member, is_fatal
 from streams.partition import PartitionState
 from streams.passing import passes

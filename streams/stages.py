@@ -10,8 +10,9 @@ from confluent_kafka import KafkaException
 
 from features.plant import Plant
 from streams.alerting import Alerting
-from streams.batch import Fetch, Output, Partition
+from streams.batch import Output, Partition
 from streams.feature_blocks import FeatureBlocks
+from streams.fetch import Fetch
 from streams.memory import spare_collector
 from streams.partition import PartitionState
 from streams.score import Scoring

@@ -24,7 +24,7 @@ from alerts.adviser import Adviser
 from features.errors import ServiceError
 from features.plant import Plant
 from streams.alerting import Alerting
-from streams.batch import Fetch
+from streams.fetch import Fetch
 from streams.memory import keep_pages, spare_collector
 from streams.passing import no_answer
 from streams.score import Scoring

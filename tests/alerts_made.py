@@ -1,4 +1,4 @@
-"""Alerts as a worker writes them, made by hand for the tests of what reads them."""
+"""Alerts and judgements as a worker writes them, made by hand for the tests of what reads them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from contracts.alert import Alert, Candidate, Evidence, PartNeed, Place, Recommendation, Symptom, Urgency
+from contracts.alert import URGENCIES, Alert, Candidate, Evidence, PartNeed, Place, Point, Recommendation, Symptom
+from contracts.feedback import Judgement
+from contracts.work_order import WorkOrder
+from services.cases import work_order
 
 T0 = 1_760_000_000_000
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 
 
 def recommendation(mode: str = "bearing_wear", part: str = "bearing set", **given: Any) -> Recommendation:
@@ -53,13 +56,16 @@ def alert(machine: str = "p-001", case: str = "", **given: Any) -> Alert:
         changed_ms=T0 + HOUR_MS,
         score=2.0,
         peak=3.0,
-        symptoms=(Symptom(channel="vibration", sign="high", part=0.9, deviation=7.0, unit="mm/s", value=9.0),),
+        symptoms=(
+            Symptom(channel="vibration", sign="high", part=0.9, deviation=7.0, unit="mm/s", value=9.0, usual=2.0),
+            Symptom(channel="noise", sign="blind", part=0, deviation=0, unit="dB"),
+        ),
         diagnosis=(
             Candidate(mode="bearing_wear", title="bearing wear", probability=0.6),
             Candidate(mode="imbalance", title="imbalance", probability=0.3),
         ),
         recommendation=recommendation(),
-        course=(),
+        course=(Point(end_ms=T0 + MINUTE_MS, score=1.0), Point(end_ms=T0 + HOUR_MS, score=3.0)),
         evidence=Evidence(
             events=3,
             windows=4,
@@ -70,9 +76,9 @@ def alert(machine: str = "p-001", case: str = "", **given: Any) -> Alert:
             threshold=1.0,
             feature_set="2" * 32,
             topic="plant.telemetry",
-            partition=0,
-            first_offset=0,
-            last_offset=9,
+            partition=1,
+            first_offset=10,
+            last_offset=90,
         ),
     )
     return msgspec.structs.replace(made, **given)
@@ -80,26 +86,49 @@ def alert(machine: str = "p-001", case: str = "", **given: Any) -> Alert:
 
 def after(before: Alert, change: str = "updated", **given: Any) -> Alert:
     """The next record of an alert, a minute later."""
-    later = before.changed_ms + 60_000
+    later = before.changed_ms + MINUTE_MS
     return msgspec.structs.replace(
         before, revision=before.revision + 1, change=change, changed_ms=later, **{"annunciate": False, **given}
     )
 
 
 def cleared(before: Alert) -> Alert:
-    return after(before, "cleared", active=False, cleared_ms=before.changed_ms + 60_000)
+    return after(before, "cleared", active=False, cleared_ms=before.changed_ms + MINUTE_MS)
 
 
 def returned(before: Alert) -> Alert:
     return after(before, "returned", active=True, cleared_ms=None, annunciate=True)
 
 
-_URGENCIES: list[Urgency] = ["planned", "this_week", "today", "now"]
+def expected_orders(records: list[Alert]) -> dict[str, WorkOrder]:
+    """By case, the work orders that must be there after these records, each alert's in order."""
+    newest = {each.alert_id: each for each in records}
+    cases = {each.case_id for each in newest.values()}
+    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
+
+
+def judgement(verdict: str = "true", **given: Any) -> Judgement:
+    """Of P-1's alert, which lasted from T0 for ten minutes, known a minute later; `given` overrides fields."""
+    fields: dict[str, Any] = {
+        "feedback_id": "f1",
+        "alert_id": "a1",
+        "case_id": "c1",
+        "machine_id": "P-1",
+        "machine_class": "pump",
+        "verdict": verdict,
+        "by": "kim",
+        "onset_ms": T0,
+        "end_ms": T0 + 10 * MINUTE_MS,
+        "known_ms": T0 + 11 * MINUTE_MS,
+    }
+    return Judgement(**fields | given)
+
+
 _advice = st.builds(
     recommendation,
     st.sampled_from(["bearing_wear", "imbalance", "leak"]),
     st.sampled_from(["bearing set", "seal"]),
-    urgency=st.sampled_from(_URGENCIES),
+    urgency=st.sampled_from(URGENCIES),
     act_by_ms=st.none() | st.integers(T0, T0 + 30 * DAY_MS),
     hours=st.sampled_from([0.5, 1.1, 4.0]),
 )
@@ -125,7 +154,7 @@ def histories(draw: st.DrawFn) -> list[Alert]:
             one = alert(f"p-{machine}", case, condition=condition, onset_ms=T0 + draw(st.integers(0, 3)) * HOUR_MS)
             life = [msgspec.structs.replace(one, alert_id=f"a-{machine}-{number}")]
             for change in draw(st.lists(_change, max_size=4)):
-                cleared_ms = None if change["active"] else life[-1].changed_ms + 60_000
+                cleared_ms = None if change["active"] else life[-1].changed_ms + MINUTE_MS
                 life.append(after(life[-1], cleared_ms=cleared_ms, **change))
             lives.append(life)
     return draw(interleaved(lives))

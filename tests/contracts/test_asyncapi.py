@@ -28,7 +28,7 @@ HERE = Path(generate.__file__).parent
 DOCUMENT: dict[str, Any] = yaml.safe_load((HERE / "asyncapi.yaml").read_text(encoding="utf-8"))
 MESSAGES = DOCUMENT["components"]["messages"]
 DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Topics)}
-INTERNAL = {"features", "snapshots"}
+INTERNAL = {"features", "snapshots", "alert_state"}
 """Topics whose records are nobody else's."""
 ADDRESSES = {use: name for use, name in DEFAULTS.items() if str(name).startswith("headrace.") and use not in INTERNAL}
 
@@ -148,6 +148,7 @@ def test_channels_say_what_topics_are_made_with() -> None:
     for channel in CHANNELS:
         said = {"cleanup.policy": ",".join(channel.cleanup)} if channel.cleanup else {}
         said |= {"retention.ms": str(channel.retention_ms)} if channel.retention_ms else {}
+        said |= dict(re.findall(r"`([a-z.]+)=(\w+)`", channel.description))  # what AsyncAPI has no words for
         assert said == _SETTINGS.get(channel.topic, {})
     partitions = [channel["bindings"]["kafka"]["partitions"] for channel in DOCUMENT["channels"].values()]
     assert set(partitions) == {DEFAULTS["partitions"]}

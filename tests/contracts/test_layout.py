@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def test_python_files_stay_short() -> None:
         path.relative_to(ROOT): len(path.read_bytes().splitlines()) for path in tracked() if path.suffix == ".py"
     }
     assert {path: lines for path, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    """Without packages pytest knows them by name alone, and refuses two of one only where both are collected."""
+    names = Counter(path.name for path in tracked() if path.name.startswith("test_") and path.suffix == ".py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_no_file_names_a_registry() -> None:

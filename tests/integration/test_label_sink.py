@@ -23,7 +23,7 @@ from streams import cli
 from streams.label_sink import LabelSink
 from streams.settings import Settings
 from streams.topics import ensure_topics
-from tests.said import T0, judgement
+from tests.alerts_made import T0, judgement
 from tests.stands import Stand
 from tests.support import Site, plant_named, read_letters, until
 

@@ -12,12 +12,12 @@ from signal import SIGKILL
 import pytest
 
 from contracts.alert import Alert
+from contracts.cloudevents import headers
 from contracts.work_order import WorkOrder
 from embedded.kafka import EmbeddedKafka
 from faults.hooks import Fault
-from services.cases import work_order
 from streams.reading import committed_records
-from tests.alerts_made import after, alert, cleared, returned
+from tests.alerts_made import after, alert, cleared, expected_orders, returned
 from tests.support import Running, read_letters, until
 from tests.works import Works, works_site
 
@@ -39,12 +39,6 @@ def rounds() -> list[list[Alert]]:
     return [first, second, worse, over, back]
 
 
-def expected(records: list[Alert]) -> dict[str, WorkOrder]:
-    newest = {each.alert_id: each for each in records}
-    cases = {each.case_id for each in newest.values()}
-    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
-
-
 def stored(works: Works) -> dict[str, WorkOrder]:
     """What the database holds; that no case is there twice is its primary key's doing, and looked at all the same."""
     with closing(sqlite3.connect(works.home / "maintenance.db")) as connection:
@@ -54,11 +48,12 @@ def stored(works: Works) -> dict[str, WorkOrder]:
 
 
 def published(works: Works) -> dict[str, WorkOrder]:
-    """The newest record of each key; none is followed by an older revision."""
+    """The newest record of each key; none is followed by an older revision, and all are CloudEvents."""
     newest: dict[str, WorkOrder] = {}
     for record in committed_records(works.bootstrap, works.plant.topics.work_orders):
         order = WorkOrder.decode(record.value())
         assert record.key().decode() == order.work_order_id
+        assert record.headers() == headers(order, works.plant.name)
         assert order.revision >= newest.get(order.case_id, order).revision
         newest[order.case_id] = order
     return newest
@@ -104,8 +99,8 @@ def test_a_process_that_is_killed_at_every_step_leaves_one_work_order_for_each_c
         wait_done(works, process)
         assert process.stop() == 0
         assert "Traceback" not in process.output()
-    assert len(expected(sent)) == CASES + 2 * len(FAULTS)
-    assert stored(works) == published(works) == expected(sent)
+    assert len(expected_orders(sent)) == CASES + 2 * len(FAULTS)
+    assert stored(works) == published(works) == expected_orders(sent)
 
 
 def test_a_database_that_is_locked_is_waited_for_and_told_of_once(works: Works) -> None:
@@ -122,7 +117,7 @@ def test_a_database_that_is_locked_is_waited_for_and_told_of_once(works: Works) 
         wait_done(works, process)
         assert process.output().count("ERROR") == 1
         assert process.stop() == 0
-    assert stored(works) == published(works) == expected([first, *more])
+    assert stored(works) == published(works) == expected_orders([first, *more])
 
 
 def test_a_database_that_is_lost_is_filled_again(works: Works) -> None:
@@ -136,7 +131,7 @@ def test_a_database_that_is_lost_is_filled_again(works: Works) -> None:
         until(lambda: len(stored_or_none(works)) == 3 or process.ended, "the work orders again")
         wait_done(works, process)
         assert process.stop() == 0
-    assert stored(works) == published(works) == expected([*records, alert("p-3")])
+    assert stored(works) == published(works) == expected_orders([*records, alert("p-3")])
 
 
 def stored_or_none(works: Works) -> dict[str, WorkOrder]:
@@ -156,7 +151,7 @@ def test_a_place_that_cannot_be_written_is_waited_for(works: Works) -> None:
         process.wait_for("all well again")
         wait_done(works, process)
         assert process.stop() == 0
-    assert published(works) == expected([alert()])
+    assert published(works) == expected_orders([alert()])
 
 
 def test_poison_becomes_dead_letters_and_the_rest_goes_on(works: Works) -> None:
@@ -170,7 +165,7 @@ def test_poison_becomes_dead_letters_and_the_rest_goes_on(works: Works) -> None:
         works.put([alert("p-3")])
         wait_done(works, process)
         assert process.stop() == 0
-    assert stored(works) == expected([alert("p-1"), alert("p-3")])
+    assert stored(works) == expected_orders([alert("p-1"), alert("p-3")])
     letters = read_letters(works.plant, works.bootstrap)
     assert [value for *_, value in sorted(letters, key=lambda letter: letter[:2])] == poison
     assert {reason for *_, reason, value in letters if value is not None} == {"malformed"}
@@ -198,7 +193,7 @@ def test_a_second_process_of_another_name_shares_the_partitions(works: Works) ->
         until(lambda: works.done("maintenance"), "all alerts worked in")
         assert other.stop() == one.stop() == 0
     sent += [cleared(each) for each in sent[2 * CASES :]]
-    assert stored(works) == published(works) == expected(sent)
+    assert stored(works) == published(works) == expected_orders(sent)
 
 
 def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
@@ -214,4 +209,4 @@ def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
             wait_done(works, process)
             assert process.stop() == 0
             assert "Traceback" not in process.output()
-        assert stored(works) == published(works) == expected([cleared(alert("p-1")), alert("p-2")])
+        assert stored(works) == published(works) == expected_orders([cleared(alert("p-1")), alert("p-2")])

@@ -8,6 +8,7 @@ from signal import SIGKILL
 
 import pytest
 
+from contracts.cloudevents import headers
 from contracts.parts_demand import PartsDemand
 from faults.hooks import Fault
 from streams.reading import committed_records
@@ -28,11 +29,12 @@ def works(kafka: str, unique: Callable[[str], str], tmp_path: Path) -> Works:
 
 
 def told(works: Works) -> dict[str, PartsDemand]:
-    """The newest record of each part; revisions are 1, 2, 3 …"""
+    """The newest record of each part; revisions are 1, 2, 3 …, and all are CloudEvents."""
     newest: dict[str, PartsDemand] = {}
     for record in committed_records(works.bootstrap, works.plant.topics.parts_demand):
         found = PartsDemand.decode(record.value())
         assert record.key().decode() == found.part
+        assert record.headers() == headers(found, works.plant.name)
         assert found.revision == (newest[found.part].revision + 1 if found.part in newest else 1)
         newest[found.part] = found
     return newest

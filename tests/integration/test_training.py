@@ -18,7 +18,7 @@ from features.rows import rows_from_arrays
 from features.schema import FeatureSet
 from features.store import Store
 from streams.label_rows import label_row
-from tests.said import judgement
+from tests.alerts_made import judgement
 from training import commands, dataset
 from training.compare_command import compare
 from training.detectors import autoencoder, novelty

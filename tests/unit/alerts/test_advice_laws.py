@@ -12,15 +12,14 @@ from hypothesis import strategies as st
 from alerts.catalogue import Catalogue
 from alerts.recommendation import recommend
 from alerts.trend import trend
-from alerts.urgency import HOUR_MS, URGENCIES, Situation, accepted_part, span
-from contracts.alert import UNKNOWN, Candidate, Point, Severity
+from alerts.urgency import HOUR_MS, Situation, accepted_part, span
+from contracts.alert import SEVERITIES, UNKNOWN, URGENCIES, Candidate, Point
 from features.plant import Cost, Plant
 
 ROOT = Path(__file__).parents[3]
 PLANT = Plant.load(ROOT / "plant.yaml")
 PUMP = Catalogue.load(ROOT / "failure_modes.yaml", PLANT).of_class("pump")
 NOW_MS = 1_800_000_000_000
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high")
 assert PUMP is not None
 MODES = [*PUMP.modes, *PUMP.sensor_modes, UNKNOWN, "learned_one"]
 

@@ -10,8 +10,7 @@ from watching import MINUTE_MS, look, tell, watched, words
 
 from alerts.book import fresh, needs, step
 from alerts.memory import Memory
-from alerts.severity import RANK
-from contracts.alert import Alert
+from contracts.alert import SEVERITIES, Alert
 from features.plant import Alarm
 
 QUIET = Alarm(off_delay_s=300, reopen_s=600, update_s=1e6)
@@ -121,7 +120,7 @@ def test_attention_is_asked_for_at_most_once_for_each_severity_of_a_case(scores:
     cases: dict[str, list[int]] = {}
     for alert in tell(scores, options):
         if alert.annunciate:
-            cases.setdefault(alert.case_id, []).append(RANK[alert.severity])
+            cases.setdefault(alert.case_id, []).append(SEVERITIES.index(alert.severity))
     assert all(ranks == sorted(set(ranks)) for ranks in cases.values())
 
 

@@ -18,10 +18,9 @@ from contracts.work_order import WorkOrder
 from features.errors import FormatError, HeadraceError, ServiceError
 from services import database
 from services import ledger as module
-from services.cases import work_order
 from services.following import OvertakenError
 from services.ledger import Ledger, Step
-from tests.alerts_made import after, alert, cleared, histories, redelivered
+from tests.alerts_made import after, alert, cleared, expected_orders, histories, redelivered
 
 TOPIC = "alerts"
 
@@ -52,12 +51,6 @@ def stored(path: Path) -> dict[str, WorkOrder]:
     return orders
 
 
-def expected(records: list[Alert]) -> dict[str, WorkOrder]:
-    newest = {each.alert_id: each for each in records}
-    cases = {each.case_id for each in newest.values()}
-    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
-
-
 def test_cases_become_work_orders_that_follow_them(path: Path) -> None:
     ledger, first, other = opened(path), alert(), alert("p-002")
     assert put(ledger, [first, other, after(first, severity="high")]) == 2
@@ -84,7 +77,7 @@ def test_any_redelivery_gives_the_same_work_orders(
     ledger = opened(path)
     for at in range(0, len(again), size):
         put(ledger, again[at : at + size])
-    assert stored(path) == expected(records)
+    assert stored(path) == expected_orders(records)
 
 
 def test_effect_and_offset_are_one_transaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

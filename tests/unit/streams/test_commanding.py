@@ -14,15 +14,20 @@ from features.errors import HeadraceError
 from streams import commanding
 from streams.alert_text import course, describe, open_first, state
 from streams.commanding import Saying, newest, pick, seconds
-from tests.said import MINUTE, T0, alert
+from tests.alerts_made import MINUTE_MS, T0, alert
 
-KIM = Saying("kim", T0 + 5 * MINUTE)
+KIM = Saying("kim", T0 + 5 * MINUTE_MS)
 
 
 def test_a_command_names_alert_machine_and_speaker_and_has_an_id_of_its_own() -> None:
     first, second = (commanding.acknowledge(alert(), KIM) for _ in range(2))
     assert isinstance(first, Acknowledge)
-    assert (first.alert_id, first.machine_id, first.by, first.said_ms) == ("a1" * 16, "P-1", "kim", KIM.said_ms)
+    assert (first.alert_id, first.machine_id, first.by, first.said_ms) == (
+        alert().alert_id,
+        "p-001",
+        "kim",
+        KIM.said_ms,
+    )
     assert first.command_id != second.command_id
     assert decode(first.encode()) == first
 
@@ -41,11 +46,11 @@ def test_shelving_and_unshelving() -> None:
 )
 def test_a_cleared_alert_is_neither_acknowledged_nor_shelved(build: Callable[[Alert, Saying], Any]) -> None:
     with pytest.raises(HeadraceError, match="expected an active one, got one that was cleared"):
-        build(alert(active=False, cleared_ms=T0 + MINUTE), KIM)
+        build(alert(active=False, cleared_ms=T0 + MINUTE_MS), KIM)
 
 
 def test_feedback_on_a_cleared_alert_is_welcome() -> None:
-    said = commanding.feedback(alert(active=False, cleared_ms=T0 + MINUTE), KIM, "true", " wear ")
+    said = commanding.feedback(alert(active=False, cleared_ms=T0 + MINUTE_MS), KIM, "true", " wear ")
     assert isinstance(said, Feedback)
     assert (said.verdict, said.mode, said.note) == ("true", "wear", None)
 
@@ -92,7 +97,7 @@ def test_durations_are_bounded() -> None:
 
 def test_the_newest_revision_counts() -> None:
     found = newest([alert(revision=1), alert(revision=3, active=False), alert(revision=2), alert(alert_id="b2")])
-    assert {key: one.revision for key, one in found.items()} == {"a1" * 16: 3, "b2": 1}
+    assert {key: one.revision for key, one in found.items()} == {alert().alert_id: 3, "b2": 1}
 
 
 @pytest.mark.parametrize(("beginning", "number"), [("", 2), ("a", 2), ("c", 0)])
@@ -106,21 +111,21 @@ def test_an_alert_must_be_named_beyond_doubt(beginning: str, number: int) -> Non
 def test_an_alert_is_told_from_what_to_evidence() -> None:
     told = describe(alert(verdict="true", by="kim", note="outer race"))
     for part in (
-        "P-1, pump: S / A / L",
+        "p-001, pump: s / water / l",
         "active, judged true",
         "since     2025-10-09 08:53",
         "kim: outer race",
-        "flow low, 70% of the score, -4.2 σ (80 m3/h, usually 100)",
+        "vibration high, 90% of the score, +7.0 σ (9 mm/s, usually 2)",
         "noise has no usable sample",
-        "Worn bearing: bearing_wear 80%",
-        "Exchange the bearing (this week, by ",
-        "Listen to it",
-        "Align it",
-        "2 × 6310-2RS",
-        "2.5 h, mechanic",
-        "It seizes",
-        "7 events in 9 windows",
-        "telemetry[1] 10 to 90",
+        "bearing wear: bearing_wear 60%",
+        "Look for bearing_wear. (this week, by ",
+        "listen at the bearing",
+        "mend bearing_wear",
+        "2 × bearing set",
+        "4 h, mechanic",
+        "the shaft seizes",
+        "3 events in 4 windows",
+        "plant.telemetry[1] 10 to 90",
     ):
         assert part in told
 
@@ -133,7 +138,7 @@ def test_an_alert_with_little_in_it_is_told_too() -> None:
 
 def test_bars_go_from_none_to_the_highest() -> None:
     points = alert().course
-    assert course(points).startswith("▂█")
+    assert course(points).startswith("▃█")
     assert course(points[:1]).startswith("█")
 
 

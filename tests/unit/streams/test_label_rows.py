@@ -9,7 +9,7 @@ from contracts.feedback import Judgement
 from features.errors import FormatError, HeadraceError
 from features.label_table import COLUMNS, OPTIONAL
 from streams.label_rows import label_row
-from tests.said import T0, judgement
+from tests.alerts_made import T0, judgement
 
 
 def row(value: bytes | None) -> object:

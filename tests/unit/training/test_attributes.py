@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from contracts.event import AnomalyEvent
 from features.errors import BundleError
 from features.plant import Cost, Plant
 from features.samples import Rows
 from features.schema import FeatureSet
 from streams.batch import Partition, Windows
-from streams.records import AnomalyEvent
 from streams.score import Scoring
 from tests.unit.training.conftest import plant_of, running
 from training import attributes
@@ -144,7 +144,7 @@ def test_a_worker_scores_with_the_attributes_of_the_plant(learned: Detector, tmp
     scoring, data = Scoring(PLANT, tmp_path), windows(40)
     scoring.refresh()
     part = Windows("pump", Partition("t", 0), _rows(data))
-    events = [AnomalyEvent.decode(output.value) for output in scoring.events([part], "events")]
+    events = [AnomalyEvent.decode(output.value) for output in scoring.events(scoring.judge([part]), "events")]
     scores = learned.score(data.widened(KNOWN).values)
     expected = scores > learned.limit
     assert 0 < expected.sum() < len(expected)

@@ -17,7 +17,7 @@ from features.label_table import COLUMNS
 from features.plant import Cost
 from features.schema import FeatureSet
 from streams.label_rows import label_row
-from tests.said import judgement
+from tests.alerts_made import judgement
 from tests.unit.training.reports import check, dataset, evidence
 from tests.unit.training.test_pipeline import PLANT, STEP_MS, Offline, faults
 from training import feedback, labels, pipeline, threshold

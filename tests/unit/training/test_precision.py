@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.said import judgement
+from tests.alerts_made import judgement
 from training.precision import by_class, latest, wilson
 
 
