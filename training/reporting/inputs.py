@@ -24,13 +24,17 @@ OF_NORMAL = (
 
 
 def section(found: Evidence) -> Section:
-    """Each input with the figure that the criterion rests on."""
+    """Each input with the figure that the criterion rests on; where it rests on none, only those left out one by one."""
     examined = found.detector.examined
     if not examined:
         return Section("Inputs", ["This detector looks at all inputs of its kind."])
     asked = any(one.told is not None for one in examined)
-    whole = [f"{count(sum(one.used for one in examined))} of {count(len(examined))} inputs are used."]
-    return Section("Inputs", [*whole, OF_LABELS if asked else OF_NORMAL], tables=[_table(examined, asked=asked)])
+    used = [one.name for one in examined if one.used]
+    names = "" if asked else f": {', '.join(used)}"
+    whole = f"{count(len(used))} of {count(len(examined))} inputs are used{names}."
+    shown = [one for one in examined if asked or not one.used]
+    tables = [_table(shown, asked=asked)] if shown else []
+    return Section("Inputs", [whole, OF_LABELS if asked else OF_NORMAL], tables=tables)
 
 
 def _table(examined: Sequence[Examined], *, asked: bool) -> Table:
