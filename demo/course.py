@@ -11,10 +11,9 @@ from contracts.alert import Alert
 from demo.findings import worst
 from streams.commanding import newest
 
-SIGNS = {"high": "tab:red", "low": "tab:blue", "unsteady": "tab:orange", "steady": "tab:purple", "blind": "tab:gray"}
 MARKED = {"raised": "tab:red", "returned": "tab:red", "acknowledged": "tab:green", "cleared": "tab:gray"}
 """Changes that are marked, and in which colour."""
-MOST_SYMPTOMS = 6
+MOST_SYMPTOMS, LEAST_PART = 6, 0.01
 
 
 def draw(told: Iterable[Alert], folder: Path) -> list[Path]:
@@ -29,10 +28,9 @@ def draw(told: Iterable[Alert], folder: Path) -> list[Path]:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     folder.mkdir(exist_ok=True)
-    figure, (above, below) = plt.subplots(2, 1, figsize=(10, 6), height_ratios=(2, 1))
+    figure, (above, below) = plt.subplots(2, 1, figsize=(10, 5), height_ratios=(3, 1), layout="constrained")
     _course(above, alert, [one for one in told if one.alert_id == alert.alert_id])
     _symptoms(below, alert)
-    figure.tight_layout()
     path = folder / "alert.png"
     figure.savefig(path, dpi=110)
     plt.close(figure)
@@ -45,17 +43,25 @@ def points(records: Sequence[Alert]) -> dict[int, float]:
 
 
 def _course(axis: Any, alert: Alert, records: Sequence[Alert]) -> None:
+    from matplotlib.dates import DateFormatter  # noqa: PLC0415
+
     found = points(records)
-    axis.semilogy([_time(ms) for ms in found], [max(score, 1e-3) for score in found.values()], lw=1, color="tab:blue")
-    axis.axhline(1, color="black", lw=0.8, ls="--")
+    axis.semilogy([_time(ms) for ms in found], [max(score, 1e-3) for score in found.values()], lw=1.2, color="tab:blue")
+    axis.axhline(1, color="tab:red", lw=0.8, ls="--")
     for record in records:
         if record.change in MARKED:
             axis.axvline(_time(record.changed_ms), color=MARKED[record.change], lw=1)
             where = axis.get_xaxis_transform()
-            axis.text(_time(record.changed_ms), 1.01, record.change, transform=where, fontsize=8, ha="center")
+            axis.text(_time(record.changed_ms), 1.02, record.change, transform=where, fontsize=8, ha="center")
+    asked = {record.changed_ms: record.severity for record in records if record.annunciate}
+    for ms, word in asked.items():
+        axis.plot(_time(ms), found[ms], "o", ms=4, color="tab:red")
+        axis.annotate(word, (_time(ms), found[ms]), (6, -9), textcoords="offset points", fontsize=8)
+    axis.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylabel("score in times of the limit", fontsize=8)
-    axis.set_title(_title(alert), fontsize=9, loc="left", pad=18)
-    axis.figure.autofmt_xdate()
+    axis.set_title(_title(alert), fontsize=10, loc="left", pad=18)
+    _calm(axis)
 
 
 def _title(alert: Alert) -> str:
@@ -65,12 +71,19 @@ def _title(alert: Alert) -> str:
 
 def _symptoms(axis: Any, alert: Alert) -> None:
     """The leading ones, the largest on top."""
-    shown = alert.symptoms[:MOST_SYMPTOMS][::-1]
+    shown = [symptom for symptom in alert.symptoms if symptom.part >= LEAST_PART][:MOST_SYMPTOMS][::-1]
     names = [f"{symptom.channel} {symptom.sign}" for symptom in shown]
-    axis.barh(names, [symptom.part for symptom in shown], color=[SIGNS[symptom.sign] for symptom in shown])
+    bars = axis.barh(names, [symptom.part for symptom in shown], height=0.6, color="tab:blue", alpha=0.6)
+    axis.bar_label(bars, [f"{symptom.part:.0%}" for symptom in shown], padding=4, fontsize=8)
     axis.set_xlim(0, 1)
+    axis.xaxis.set_major_formatter("{x:.0%}")
     axis.set_xlabel("part of the score", fontsize=8)
+    _calm(axis)
+
+
+def _calm(axis: Any) -> None:
     axis.tick_params(labelsize=8)
+    axis.spines[["top", "right"]].set_visible(False)
 
 
 def _time(ms: int) -> datetime:

@@ -56,16 +56,16 @@ def urgency(word: str) -> str:
 
 
 def table(findings: Iterable[Finding], orders: Mapping[str, WorkOrder]) -> Table:
-    """Two lines for each fault, narrow enough for a terminal of 80 columns; `orders`: work orders by case."""
+    """Two lines for each fault, usually narrow enough for a terminal of 80 columns; `orders`: work orders by case."""
     found = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title="what was broken, and what was said of it (✓: the diagnosis is right; peak in times of the limit)",
+        title="what was broken, and what was said of it (✓ right; peak in times of the limit)",
         title_justify="left",
     )
-    for name in ("machine", "fault\ndiagnosis", "since", "after", "severity\npeak", "by\nwork order"):
-        found.add_column(name, no_wrap=True)
+    for name in ("machine", "fault\ndiagnosis", "since\nafter", "severity\npeak", "by\nwork order"):
+        found.add_column(name, overflow="fold")
     for one in findings:
         found.add_row(*map(escape, _row(one, orders)))
     return found
@@ -73,19 +73,14 @@ def table(findings: Iterable[Finding], orders: Mapping[str, WorkOrder]) -> Table
 
 def _row(one: Finding, orders: Mapping[str, WorkOrder]) -> tuple[str, ...]:
     truth, alert, delay_ms = one.truth, one.worst, one.delay_ms
-    begins = truth.machine_id, truth.fault.replace("_", " "), clock(truth.onset_ms)
+    fault, since = truth.fault.replace("_", " "), clock(truth.onset_ms)
     if alert is None or delay_ms is None:
-        return (*begins, "not found", "", "")
-    machine, fault, since = begins
-    diagnosis = f"{'✓' if one.place == 1 else '✗'} {cause(alert)}"
-    peak = "–" if alert.peak is None else f"{alert.peak:.0f}×"
+        return truth.machine_id, f"{fault}\nnot found", since
     order = orders.get(alert.case_id)
-    work = f"{order.work_order_id[:8]}, {urgency(order.urgency)}" if order else "none"
     return (
-        machine,
-        f"{fault}\n{diagnosis}",
-        since,
-        f"{delay_ms / 60_000:.0f} min",
-        f"{alert.severity}\n{peak}",
-        f"{symptom(alert)}\n{work}",
+        truth.machine_id,
+        f"{fault}\n{'✓' if one.place == 1 else '✗'} {cause(alert)}",
+        f"{since}\n{delay_ms / 60_000:.0f} min",
+        f"{alert.severity}\n" + ("–" if alert.peak is None else f"{alert.peak:.0f}×"),
+        f"{symptom(alert)}\n" + (f"{order.work_order_id[:8]}, {urgency(order.urgency)}" if order else "none"),
     )
