@@ -9,17 +9,20 @@ from typing import Any
 
 from contracts.alert import Alert
 from demo.findings import worst
+from demo.telling import clock
 from streams.commanding import newest
 
 MARKED = {"raised": "tab:red", "returned": "tab:red", "acknowledged": "tab:green", "cleared": "tab:gray"}
 """Changes that are marked, and in which colour."""
+DAY_MS = 86_400_000
+"""matplotlib counts time in days since 1970."""
 MOST_SYMPTOMS, LEAST_PART = 6, 0.01
 
 
 def draw(told: Iterable[Alert], folder: Path) -> list[Path]:
-    """`alert.png` in the folder, made from alert records alone; nothing where there is no alert."""
+    """`alert.png` in the folder, made from alert records alone; nothing where no alert has a course."""
     told = list(told)
-    alert = worst(newest(told).values())
+    alert = worst(one for one in newest(told).values() if one.course)
     if alert is None:
         return []
     import matplotlib as mpl  # noqa: PLC0415 - takes a second
@@ -43,8 +46,6 @@ def points(records: Sequence[Alert]) -> dict[int, float]:
 
 
 def _course(axis: Any, alert: Alert, records: Sequence[Alert]) -> None:
-    from matplotlib.dates import DateFormatter  # noqa: PLC0415
-
     found = points(records)
     axis.semilogy([_time(ms) for ms in found], [max(score, 1e-3) for score in found.values()], lw=1.2, color="tab:blue")
     axis.axhline(1, color="tab:red", lw=0.8, ls="--")
@@ -53,11 +54,11 @@ def _course(axis: Any, alert: Alert, records: Sequence[Alert]) -> None:
             axis.axvline(_time(record.changed_ms), color=MARKED[record.change], lw=1)
             where = axis.get_xaxis_transform()
             axis.text(_time(record.changed_ms), 1.02, record.change, transform=where, fontsize=8, ha="center")
-    asked = {record.changed_ms: record.severity for record in records if record.annunciate}
+    asked = {one.changed_ms: one.severity for one in records if one.annunciate and one.changed_ms in found}
     for ms, word in asked.items():
         axis.plot(_time(ms), found[ms], "o", ms=4, color="tab:red")
         axis.annotate(word, (_time(ms), found[ms]), (6, -9), textcoords="offset points", fontsize=8)
-    axis.xaxis.set_major_formatter(DateFormatter("%H:%M", tz=UTC))
+    axis.xaxis.set_major_formatter(lambda days, _: clock(round(days * DAY_MS)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylabel("score in times of the limit", fontsize=8)
     axis.set_title(_title(alert), fontsize=10, loc="left", pad=18)
