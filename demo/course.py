@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from contracts.alert import Alert
 from demo.findings import worst
-from demo.telling import clock
+from demo.telling import cause, clock
 from streams.commanding import newest
 
 MARKED = {"raised": "tab:red", "returned": "tab:red", "acknowledged": "tab:green", "cleared": "tab:gray"}
@@ -50,24 +50,24 @@ def _course(axis: Any, alert: Alert, records: Sequence[Alert]) -> None:
     axis.semilogy([_time(ms) for ms in found], [max(score, 1e-3) for score in found.values()], lw=1.2, color="tab:blue")
     axis.axhline(1, color="tab:red", lw=0.8, ls="--")
     for record in records:
-        if record.change in MARKED:
-            axis.axvline(_time(record.changed_ms), color=MARKED[record.change], lw=1)
-            where = axis.get_xaxis_transform()
-            axis.text(_time(record.changed_ms), 1.02, record.change, transform=where, fontsize=8, ha="center")
-    asked = {one.changed_ms: one.severity for one in records if one.annunciate and one.changed_ms in found}
-    for ms, word in asked.items():
-        axis.plot(_time(ms), found[ms], "o", ms=4, color="tab:red")
-        axis.annotate(word, (_time(ms), found[ms]), (6, -9), textcoords="offset points", fontsize=8)
+        _mark(axis, record, found)
     axis.xaxis.set_major_formatter(lambda days, _: clock(round(days * DAY_MS)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_ylabel("score in times of the limit", fontsize=8)
-    axis.set_title(_title(alert), fontsize=10, loc="left", pad=18)
+    axis.set_title(f"{alert.machine_id}, {alert.severity} severity: {cause(alert)}", fontsize=10, loc="left", pad=18)
     _calm(axis)
 
 
-def _title(alert: Alert) -> str:
-    cause = f": probably {alert.diagnosis[0].title.lower()} ({alert.diagnosis[0].probability:.0%})"
-    return f"{alert.machine_id}, {alert.severity} severity" + (cause if alert.diagnosis else "")
+def _mark(axis: Any, record: Alert, found: Mapping[int, float]) -> None:
+    """A line where its life changed, a point where it asked for attention."""
+    when = _time(record.changed_ms)
+    if record.change in MARKED:
+        axis.axvline(when, color=MARKED[record.change], lw=1)
+        axis.text(when, 1.02, record.change, transform=axis.get_xaxis_transform(), fontsize=8, ha="center")
+    if record.annunciate and record.changed_ms in found:
+        where = when, found[record.changed_ms]
+        axis.plot(*where, "o", ms=4, color="tab:red")
+        axis.annotate(record.severity, where, (6, -9), textcoords="offset points", fontsize=8)
 
 
 def _symptoms(axis: Any, alert: Alert) -> None:

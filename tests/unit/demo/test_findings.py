@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from contracts.alert import Alert, Candidate, Point
-from demo.course import points
+from demo.course import draw, points
 from demo.figures import Figures
 from demo.findings import cases, false_cases, findings, worst
 from demo.narrator import Narrator
@@ -111,3 +112,10 @@ def test_the_courses_of_an_alerts_records_make_one() -> None:
     older = (Point(end_ms=1, score=0.5), Point(end_ms=2, score=1.5))
     newer = (Point(end_ms=2, score=1.5), Point(end_ms=3, score=4.0))
     assert list(points([alert(course=newer), alert(course=older)]).items()) == [(1, 0.5), (2, 1.5), (3, 4.0)]
+
+
+def test_the_worst_alert_with_a_course_is_drawn(tmp_path: Path) -> None:
+    seen = alert(course=(Point(end_ms=T0 + HOUR_MS, score=2.0),), diagnosis=())
+    assert draw([seen, alert("p-002", severity="high")], tmp_path / "plots") == [tmp_path / "plots" / "alert.png"]
+    assert (tmp_path / "plots" / "alert.png").read_bytes().startswith(b"\x89PNG")
+    assert draw([alert()], tmp_path) == []
