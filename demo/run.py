@@ -133,12 +133,13 @@ class Demo:
                 self.figures.records, processed = self.site.wait_until_done(), True
 
     def _take(self, records: list[Any]) -> None:
-        for record in records:
-            if record.topic() == self.plant.topics.events:
-                self._count_event()
-                continue
-            alert = Alert.decode(record.value())
-            self.told.append(alert)
+        """Events are counted; alerts are told in the order of event time, which partitions do not share."""
+        said = [record.value() for record in records if record.topic() == self.plant.topics.alerts]
+        for _ in range(len(records) - len(said)):
+            self._count_event()
+        alerts = sorted(map(Alert.decode, said), key=lambda alert: alert.changed_ms)
+        self.told += alerts
+        for alert in alerts:
             if alert.annunciate:
                 self.say(sentence(alert))
 
