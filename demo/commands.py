@@ -31,7 +31,8 @@ def demo(*, plant_path: str, home: str | None, data: str | None, seed: int, keep
     """Show the main job: a simulated plant learns what is normal, then things break.
 
     Starts Kafka and Redis, a worker and a sink; simulates healthy hours; trains a bundle per machine class from Feast;
-    lets faults grow; tells what was found, and what two example consumers made of it. Takes about a minute and a half.
+    lets faults grow; tells the alerts, with what each probably is and what to check first; answers one; shows the work
+    orders and the spare parts that maintenance and supply chain made of them. Takes about a minute and a half.
 
     With --data, recorded data goes through the whole pipe instead: Kafka, worker, Feast, training, scoring, events; the
     result is computed from the events on the topic.
@@ -60,7 +61,9 @@ def _stay(bootstrap: str, redis_url: str, home: str, show: Callable[[str], Any])
     show("\nStaying up until Ctrl-C. In another terminal, try:")
     show(f"  export HEADRACE_BOOTSTRAP={bootstrap} HEADRACE_REDIS_URL={redis_url}")
     show(f"  export HEADRACE_HOME={home} HEADRACE_PLANT={home}/plant.yaml")
-    show("  headrace dead-letters show          headrace registry list          headrace verify EVENT_ID")
+    show("  headrace alerts list                headrace alerts show ALERT_ID")
+    show("  headrace verify ALERT_ID            headrace feedback ALERT_ID --verdict true")
+    show("  headrace dead-letters show          headrace registry list")
     show("  headrace simulate --speed 60 --fault p-003:cavitation:5m")
     try:
         signal.pause()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demo.cases import Case
+from contracts.alert import Alert
 from demo.site import Site
 from features.plant import Plant
 from simulator.scenario import Truth
@@ -17,7 +17,7 @@ from training.pipeline import Outcome
 
 
 def draw(
-    plant: Plant, site: Site, outcomes: Mapping[str, Outcome], truth: Mapping[str, Truth], cases: list[Case]
+    plant: Plant, site: Site, outcomes: Mapping[str, Outcome], truth: Mapping[str, Truth], alerts: list[Alert]
 ) -> list[Path]:
     """Two PNG files in `<home>/plots`: scores of the broken machines over time, and their leading measurements."""
     import matplotlib as mpl  # noqa: PLC0415 - takes a second
@@ -34,7 +34,7 @@ def draw(
         for axis, (machine_id, found) in zip(axes[:, 0], truth.items(), strict=True):
             outcome = outcomes[plant.machine(machine_id).class_]
             plot(axis, windows[machine_id], outcome, found)
-            _mark(axis, found, [case for case in cases if case.machine_id == machine_id])
+            _mark(axis, found, [alert for alert in alerts if alert.machine_id == machine_id], windows[machine_id])
         figure.autofmt_xdate()
         figure.tight_layout()
         path = folder / f"{name}.png"
@@ -73,9 +73,11 @@ def _measurements(axis: Any, windows: pd.DataFrame, outcome: Outcome, truth: Tru
     axis.set_title(f"{truth.machine_id}: {truth.fault.replace('_', ' ')}", fontsize=9, loc="left")
 
 
-def _mark(axis: Any, truth: Truth, cases: list[Case]) -> None:
-    """The fault's beginning, and the windows that were called abnormal."""
+def _mark(axis: Any, truth: Truth, alerts: list[Alert], windows: pd.DataFrame) -> None:
+    """The fault's beginning, and how long its machine's alerts lasted, at most until the last window."""
     axis.axvline(pd.Timestamp(truth.onset_ms, unit="ms", tz="UTC"), color="black", lw=1)
-    for case in cases:
-        since, until = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (case.since_ms, case.until_ms))
+    for alert in alerts:
+        since = pd.Timestamp(alert.onset_ms, unit="ms", tz="UTC")
+        last = windows["event_timestamp"].max()
+        until = last if alert.cleared_ms is None else pd.Timestamp(alert.cleared_ms, unit="ms", tz="UTC")
         axis.axvspan(since, until, color="tab:red", alpha=0.12, lw=0)

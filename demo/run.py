@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
-from rich import box
-from rich.table import Table
 
-from contracts.event import AnomalyEvent
-from demo import pictures
-from demo.cases import Case, Cases, clock, found, leading_channel
-from demo.examples import run_examples
+from contracts.alert import Alert
+from contracts.parts_demand import PartsDemand
+from contracts.work_order import WorkOrder
+from demo import course, pictures
+from demo.answering import answer
+from demo.figures import Figures
+from demo.findings import findings, worst
 from demo.narrator import Narrator
 from demo.site import Site, site
+from demo.telling import sentence, table
 from features.plant import Plant
 from features.schema import FeatureSet
 from simulator.produce import Pace, produce
 from simulator.scenario import Fault, Scenario
 from simulator.simulation import Simulation
+from streams.alert_text import SHORT
+from streams.commanding import newest
 from streams.reading import committed_records, follow
-from streams.verify import verify
+from streams.recomputing import recompute
 from training.pipeline import Outcome, Plan
 from training.pipeline import run as train
 
+T = TypeVar("T")
 START_MS = 1_767_225_600_000
 """2026-01-01 00:00 UTC: the simulation has its own time."""
 HOUR_S = 3600
@@ -36,28 +42,6 @@ LEARN_S, WATCH_S = 24 * HOUR_S, 3 * HOUR_S
 """A whole day, because load and temperature have a daily cycle; then a few hours in which things break."""
 LIVE_SPEED = 900
 """Simulated seconds per second once things may break."""
-
-
-@dataclass
-class Figures:
-    """What the last line says."""
-
-    records: int = 0
-    windows: int = 0
-    events: int = 0
-    dead_letters: int = 0
-    faults: int = 0
-    faults_found: int = 0
-    first_event_s: float | None = None
-    """Seconds from the command's start to the first anomaly event."""
-    cases: int = 0
-    false_cases: int = 0
-    """Cases told while their machine had no fault; a case is three windows above the limit or more."""
-    median_delay_min: float | None = None
-    """Simulated minutes from onset to the first event."""
-    work_orders: int = 0
-    verified: bool = False
-    wall_s: float = 0.0
 
 
 def scenario(plant: Plant, learn_s: float, watch_s: float) -> Scenario:
@@ -81,7 +65,8 @@ class Demo:
     learn_s: float
     watch_s: float
     figures: Figures = field(default_factory=Figures)
-    cases: Cases = field(default_factory=Cases)
+    told: list[Alert] = field(default_factory=list)
+    """Records of the alerts topic, each machine's in order."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,8 +89,10 @@ class Demo:
         self._learned.set()
         self.say(f"watching {self.watch_s / HOUR_S:.0f} hours at {LIVE_SPEED} times their speed; faults will come")
         self._watch(producing)
-        self.figures.work_orders = run_examples(self.site, self.figures.events, self.say)
-        self._conclude()
+        self._answer()
+        self._judge(self._acted())
+        self._verify()
+        self._draw()
         return self.figures
 
     def _produce(self) -> None:
@@ -136,76 +123,85 @@ class Demo:
         self.say(f"{class_name}: bundle {outcome.bundle.hash[:12]} is champion")
 
     def _watch(self, producing: threading.Thread) -> None:
-        """Tell events as they come, until the simulation has ended and all of it is processed."""
-        processed = False
-        for events in _events(self.site):
-            self._tell(events)
-            if not events and processed:
+        """Tell alerts as they come, until the simulation has ended and all of it is processed."""
+        processed, topics = False, self.plant.topics
+        for records in follow(self.site.services.bootstrap, topics.events, topics.alerts):
+            self._take(records)
+            if not records and processed:
                 return
             if not producing.is_alive() and not processed:
                 self.figures.records, processed = self.site.wait_until_done(), True
 
-    def _tell(self, events: list[AnomalyEvent]) -> None:
-        for event in events:
-            if self.figures.first_event_s is None:
-                self.figures.first_event_s = self.say.elapsed_s
-            self.figures.events += 1
-            case = self.cases.add(event)
-            if case is not None:
-                self.say(self._sentence(case))
+    def _take(self, records: list[Any]) -> None:
+        """Events are counted; alerts are told in the order of event time, which partitions do not share."""
+        said = [record.value() for record in records if record.topic() == self.plant.topics.alerts]
+        for _ in range(len(records) - len(said)):
+            self._count_event()
+        alerts = sorted(map(Alert.decode, said), key=lambda alert: alert.changed_ms)
+        self.told += alerts
+        for alert in alerts:
+            if alert.annunciate:
+                self.say(sentence(alert))
 
-    def _sentence(self, case: Case) -> str:
-        place = self.plant.machine(case.machine_id).place
-        channel, part = leading_channel(case.events)
-        where = f"{case.machine_class} {case.machine_id} ({place.area}, {place.line})"
-        how = f"{case.peak:.1f} times the limit in {case.windows} windows, {part:.0%} of it from there"
-        return f"[bold]{where}[/bold]: {channel} since {clock(case.since_ms)}, {how}"
+    def _count_event(self) -> None:
+        self.figures.events += 1
+        if self.figures.first_event_s is None:
+            self.figures.first_event_s = self.say.elapsed_s
+            self.site.start_acting()  # not before, for it takes a core for a second
 
-    def _conclude(self) -> None:
-        onset = {machine_id: truth.onset_ms for machine_id, truth in self._truth.items()}
-        first = found(self.cases.confirmed, onset)
-        figures, cases = self.figures, self.cases.confirmed
-        figures.faults, figures.faults_found = len(onset), len(first)
-        figures.cases = len(cases)
-        figures.false_cases = sum(case.told_ms <= onset.get(case.machine_id, case.told_ms) for case in cases)
-        delays = sorted((first[machine_id] - onset[machine_id]) / 60_000 for machine_id in first)
-        figures.median_delay_min = round(delays[len(delays) // 2], 1) if delays else None
+    def _answer(self) -> None:
+        """As people would: the worst alert is acknowledged, and what was found at its machine is said."""
+        alert = worst(newest(self.told).values())
+        if alert is None:
+            return
+        truth = self._truth.get(alert.machine_id)
+        said = answer(self.site, alert, truth if truth and alert.changed_ms > truth.onset_ms else None)
+        self.say(
+            f"worst alert {alert.alert_id[:SHORT]} of {alert.machine_id}: "
+            f"{'acknowledged, ' if said.acknowledged else ''}and judged {said.verdict}"
+        )
+
+    def _acted(self) -> dict[str, WorkOrder]:
+        """What maintenance and supply chain made of the alerts; work orders by case."""
+        self.site.start_acting()
+        self.site.wait_until_acted()
+        orders = {order.case_id: order for order in self._read(self.plant.topics.work_orders, WorkOrder.decode)}
+        demand = {each.part: each for each in self._read(self.plant.topics.parts_demand, PartsDemand.decode)}.values()
+        needed, proposed = sum(each.quantity > 0 for each in demand), sum(each.proposal is not None for each in demand)
+        self.figures.work_orders, self.figures.proposals = len(orders), proposed
+        self.say(f"{len(orders)} work orders; {needed} spare parts may be needed, {proposed} should be ordered")
+        return orders
+
+    def _read(self, topic: str, decode: Callable[[bytes], T]) -> Iterator[T]:
+        return (decode(record.value()) for record in committed_records(self.site.services.bootstrap, topic))
+
+    def _judge(self, orders: dict[str, WorkOrder]) -> None:
+        """What was said against what was broken."""
+        self.told = list(self._read(self.plant.topics.alerts, Alert.decode))
+        figures, found = self.figures, findings(self.told, self._truth.values())
+        figures.judge(self.told, found)
         figures.windows = sum(len(self.site.store.windows(class_name)) for class_name in self.plant.classes)
-        figures.dead_letters = _count(self.site, self.plant.topics.dead_letters)
-        self.say.console.print(self._table(first))
+        figures.dead_letters = sum(1 for _ in self._read(self.plant.topics.dead_letters, bytes))
+        self.say.console.print(table(found, orders))
         false = f"{figures.false_cases} of {figures.cases} cases"
         self.say(f"{false} had no fault behind them: chance, or too short a history")
-        if cases:
-            worst = max(cases, key=lambda case: case.peak).events[0]
-            verdict = verify(worst, self.plant, self.site.store, self.site.registry)
-            figures.verified = verdict.holds
-            self.say(
-                f"event {worst.event_id[:12]} recomputed from Feast and the registry: "
-                f"{'the same score, bit for bit' if verdict.holds else 'ANOTHER score'}"
-            )
-        for path in pictures.draw(self.plant, self.site, self.outcomes, self._truth, self.cases.confirmed):
-            self.say(f"plot: {path}")
 
-    def _table(self, first: dict[str, int]) -> Table:
-        table = Table(
-            title="what was broken; found after, by which channel, peak in times of the limit",
-            title_justify="left",
-            box=box.SIMPLE,
-        )
-        for name in ("machine", "fault", "since", "after", "by", "peak"):
-            table.add_column(name, justify="right" if name in ("after", "peak") else "left", no_wrap=True)
-        for machine_id, truth in sorted(self._truth.items(), key=lambda item: item[1].onset_ms):
-            mine = [case for case in self.cases.confirmed if case.machine_id == machine_id and machine_id in first]
-            row = [machine_id, truth.fault.replace("_", " "), clock(truth.onset_ms)]
-            if mine:
-                case = max(mine, key=lambda case: case.windows)
-                channel, part = leading_channel(case.events)
-                after = f"{(first[machine_id] - truth.onset_ms) / 60_000:.0f} min"
-                row += [after, f"{channel} {part:.0%}", f"{case.peak:.0f}×"]
-            else:
-                row += ["not found", "", ""]
-            table.add_row(*row)
-        return table
+    def _verify(self) -> None:
+        """Every record of every alert, from Feast and the registry."""
+        checked = list(recompute(self.told, self.plant, self.site.store, self.site.registry))
+        differ = [one.alert for one in checked if not one.holds]
+        self.figures.verified = bool(checked) and not differ
+        if first := worst(newest(self.told).values()):
+            holds = "the same, bit for bit" if self.figures.verified else f"{len(differ)} records are NOT the same"
+            self.say(
+                f"alert {first.alert_id[:SHORT]} and all others ({self.figures.alerts}, in {len(checked)} records) "
+                f"recomputed from Feast and the registry: {holds}"
+            )
+
+    def _draw(self) -> None:
+        paths = pictures.draw(self.plant, self.site, self.outcomes, self._truth, list(newest(self.told).values()))
+        for path in [*paths, *course.draw(self.told, self.site.home / "plots")]:
+            self.say(f"plot: {path}")
 
 
 @contextmanager
@@ -227,12 +223,3 @@ def _renamed(plant: Plant, name: str) -> Plant:
     for topic in topics["telemetry"]:
         topic["name"] = f"{name}.{topic['name']}"
     return msgspec.convert({**msgspec.to_builtins(plant), "name": name, "topics": topics}, Plant)
-
-
-def _events(place: Site) -> Iterator[list[AnomalyEvent]]:
-    for records in follow(place.services.bootstrap, place.plant.topics.events):
-        yield [AnomalyEvent.decode(record.value()) for record in records]
-
-
-def _count(place: Site, name: str) -> int:
-    return sum(1 for _ in committed_records(place.services.bootstrap, name))

@@ -1,4 +1,4 @@
-"""A whole Headrace on one machine: services, worker and sink as processes of their own, and what is still to do."""
+"""A whole Headrace on one machine: every role as a process of its own, and what is still to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -24,6 +24,10 @@ from streams.topics import ensure_topics
 from training.registry import Registry
 
 HEADRACE = Path(sys.executable).with_name("headrace")
+STOCK = Path(__file__).parent.parent / "stock.yaml"
+LONGEST_S = 300.0
+_ELSEWHERE = ("HEADRACE_DATABASE_URL", "HEADRACE_DATABASE_URL_FILE")
+"""Would lead a demo into a plant's database."""
 
 
 @dataclass
@@ -34,12 +38,35 @@ class Site:
     home: Path
     services: Services
     store: Store
-    worker: ServerProcess
-    sink: ServerProcess
+    _until_the_end: ExitStack
+    _processes: dict[str, ServerProcess] = field(default_factory=dict)
 
     @property
     def registry(self) -> Registry:
         return Registry(self.home / "registry")
+
+    def start(self, name: str, *words: str | Path) -> None:
+        """Run `headrace <words>` until the end of the block; nothing happens where it runs already."""
+        if name in self._processes:
+            return
+        place: list[str | Path] = ["--plant", self.home / "plant.yaml", "--home", self.home]
+        command = [HEADRACE, "-v", *words, *place, "--bootstrap", self.services.bootstrap]
+        process = _process(name, command, self.home / "logs")
+        self._processes[name] = self._until_the_end.enter_context(process)
+
+    def start_acting(self) -> None:
+        """The services that act on alerts, which they read from the beginning whenever they start."""
+        self.start("maintenance", "service", "maintenance")
+        self.start("supply-chain", "service", "supply-chain", "--stock", STOCK)
+
+    def wait_until_acted(self) -> None:
+        """Until maintenance and supply chain have done all that the alerts so far ask for.
+
+        Raises:
+            ServiceError: one of the processes ended, or it takes too long.
+        """
+        for name in ("maintenance", "supply-chain"):
+            self.wait_for(f"{self.plant.name}-{name}", [self.plant.topics.alerts], 1)
 
     def wait_until_done(self) -> int:
         """Until all telemetry is processed and all features are stored; returns the number of telemetry records.
@@ -52,31 +79,39 @@ class Site:
         self.wait_for(f"{self.plant.name}-sink", [topics.features], 1)
         return there
 
-    def wait_for(
-        self,
-        group: str,
-        names: list[str],
-        markers: int,
-        timeout_s: float = 300,
-    ) -> int:
+    def wait_for(self, group: str, names: list[str], markers: int) -> int:
         """Until a consumer group has committed all there is; returns how much that is.
 
         `markers`: records at the end of a partition that no reader sees, such as the end of a transaction.
         """
-        deadline = time.monotonic() + timeout_s
+        there = 0
+
+        def up_to_date() -> bool:
+            nonlocal there
+            with suppress(KafkaException):  # the group's coordinator may not be up yet; the deadline holds anyway
+                behind, there = _progress(reader, names, self.plant.topics.partitions, markers)
+                return not behind
+            return False
+
         with _reader(self.services.bootstrap, group) as reader:
-            while True:
-                with suppress(KafkaException):  # the group's coordinator may not be up yet; the deadline holds anyway
-                    behind, there = _progress(reader, names, self.plant.topics.partitions, markers)
-                    if not behind:
-                        return there
-                self._check()
-                if time.monotonic() > deadline:
-                    raise ServiceError(f"group {group}: expected it up to date in {timeout_s:.0f} s, it is not")
-                time.sleep(0.1)
+            self.until(up_to_date, f"group {group} up to date")
+        return there
+
+    def until(self, reached: Callable[[], bool], what: str) -> None:
+        """Until something is so.
+
+        Raises:
+            ServiceError: one of the processes ended, or it takes too long.
+        """
+        deadline = time.monotonic() + LONGEST_S
+        while not reached():
+            self._check()
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{what}: expected it in {LONGEST_S:.0f} s, it is not so")
+            time.sleep(0.1)
 
     def _check(self) -> None:
-        for process in (self.worker, self.sink):
+        for process in self._processes.values():
             if not process.alive:
                 raise ServiceError(f"{process.name}: expected it to run, it ended: {process.output()[-500:]}")
 
@@ -116,11 +151,12 @@ def site(
         ServiceError: something does not start; the text says what to do.
     """
     os.environ.setdefault("HEADRACE_FLUSH_S", "2")  # a demo waits for features more often than a plant
-    described = home / "plant.yaml"
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
     with ExitStack() as running, ThreadPoolExecutor(1) as meanwhile:
         running.enter_context(only_run(home))
         _empty(home)
-        described.write_text(plant.dump(), encoding="utf-8")
+        (home / "plant.yaml").write_text(plant.dump(), encoding="utf-8")
         importing = meanwhile.submit(_import_feast)
         found = running.enter_context(services(home, bootstrap, redis_url))
         say(f"Kafka at {found.bootstrap}, Redis at {found.redis_url}")
@@ -129,14 +165,11 @@ def site(
         store = Store.open(plant, home, found.redis_url)
         store.apply()
         say(f"topics, tables and Feast definitions of {len(plant.machines)} machines are there")
-        options: list[str | Path] = ["--plant", described, "--home", home]
-        options += ["--bootstrap", found.bootstrap, "--redis-url", found.redis_url]
-        worker, sink = (
-            running.enter_context(_process(role, [HEADRACE, "-v", role, *options], home / "logs"))
-            for role in ("worker", "sink")
-        )
+        place = Site(plant, home, found, store, running)
+        for role in ("worker", "sink"):
+            place.start(role, role, "--redis-url", found.redis_url)
         say("worker and sink are running")
-        yield Site(plant, home, found, store, worker, sink)
+        yield place
 
 
 def _import_feast() -> None:

@@ -64,6 +64,7 @@ classes:
     # range: what can be at all; a sample outside is no measurement and becomes missing.
     # resolution: the smallest step that matters. max_rate: the fastest change per second that can be real.
     # stuck_s: unchanged for so long is a stuck sensor.
+    # alarm: three of five windows above the limit, for one alone is often chance.
     channels:
       suction_pressure: {unit: bar, range: [0, 4], resolution: 0.002, max_rate: 0.5, stuck_s: 30}
       discharge_pressure: {unit: bar, range: [0, 16], resolution: 0.005, max_rate: 2, stuck_s: 30}
@@ -75,6 +76,7 @@ classes:
       casing_temperature: {unit: Cel, range: [-20, 120], resolution: 0.05, max_rate: 5, stuck_s: 60}
       vibration: {unit: mm/s, range: [0, 50], resolution: 0.01, max_rate: 15, stuck_s: 30}
     window: {length_s: 60, grace_s: 5}
+    alarm: {needed: 3, of: 5}
     cross:
       head: {function: difference, of: [discharge_pressure, suction_pressure]}
       power_per_flow: {function: ratio, of: [power, flow]}
@@ -90,6 +92,7 @@ classes:
       vibration: {unit: mm/s, range: [0, 50], resolution: 0.01, max_rate: 15, stuck_s: 30}
       acceleration: {unit: g, range: [0, 20], resolution: 0.005, max_rate: 6, stuck_s: 30}
     window: {length_s: 60, grace_s: 5}
+    alarm: {needed: 3, of: 5}
     cross:
       current_per_torque: {function: ratio, of: [current, torque]}
       winding_over_bearing: {function: difference, of: [winding_temperature, bearing_temperature]}

@@ -41,14 +41,14 @@ def committed_records(
                     raise KafkaException(record.error())
 
 
-def follow(bootstrap: str, topic: str, wait_s: float = 0.5) -> Iterator[list[Any]]:
-    """What is committed in a topic, from its beginning, as it comes; an empty list after `wait_s` of nothing.
+def follow(bootstrap: str, *topics: str, wait_s: float = 0.5) -> Iterator[list[Any]]:
+    """What is committed in topics, from their beginning, as it comes; an empty list after `wait_s` of nothing.
 
     Raises:
         ServiceError: Kafka cannot be reached, or has no such topic.
     """
-    with _reader(bootstrap, topic, "headrace-tools") as reader:
-        reader.assign(_partitions(reader, topic))
+    with _reader(bootstrap, " and ".join(topics), "headrace-tools") as reader:
+        reader.assign([partition for topic in topics for partition in _partitions(reader, topic)])
         while True:
             yield [record for record in reader.consume(500, wait_s) if record.error() is None]
 

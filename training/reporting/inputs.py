@@ -24,7 +24,7 @@ OF_NORMAL = (
 
 
 def section(found: Evidence) -> Section:
-    """Each input with the figure that the criterion rests on; where it rests on none, only those left out one by one."""
+    """Each input with the figure that the criterion rests on; where it rests on none, only those left out."""
     examined = found.detector.examined
     if not examined:
         return Section("Inputs", ["This detector looks at all inputs of its kind."])
