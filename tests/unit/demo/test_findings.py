@@ -116,6 +116,8 @@ def test_the_courses_of_an_alerts_records_make_one() -> None:
 
 def test_the_worst_alert_with_a_course_is_drawn(tmp_path: Path) -> None:
     seen = alert(course=(Point(end_ms=T0 + HOUR_MS, score=2.0),), diagnosis=())
-    assert draw([seen, alert("p-002", severity="high")], tmp_path / "plots") == [tmp_path / "plots" / "alert.png"]
+    assert draw([seen, alert("p-002", severity="high", course=())], tmp_path / "plots") == [
+        tmp_path / "plots" / "alert.png"
+    ]
     assert (tmp_path / "plots" / "alert.png").read_bytes().startswith(b"\x89PNG")
-    assert draw([alert()], tmp_path) == []
+    assert draw([alert(course=())], tmp_path) == []
