@@ -15,8 +15,8 @@ from contracts.alert import Alert
 from contracts.work_order import WorkOrder
 from embedded.kafka import EmbeddedKafka
 from faults.hooks import Fault
-from services.cases import work_order
-from streams.reading import committed_records
+from faults.maintenance import published, stored
+from faults.maintenance import work_orders_due as expected
 from tests.alerts_made import after, alert, cleared, returned
 from tests.support import Running, read_letters, until
 from tests.works import Works, works_site
@@ -37,31 +37,6 @@ def rounds() -> list[list[Alert]]:
     over = [cleared(each) for each in [*worse[::2], *second[::2]]]
     back = [returned(each) for each in over[: CASES // 2 : 3]]
     return [first, second, worse, over, back]
-
-
-def expected(records: list[Alert]) -> dict[str, WorkOrder]:
-    newest = {each.alert_id: each for each in records}
-    cases = {each.case_id for each in newest.values()}
-    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
-
-
-def stored(works: Works) -> dict[str, WorkOrder]:
-    """What the database holds; that no case is there twice is its primary key's doing, and looked at all the same."""
-    with closing(sqlite3.connect(works.home / "maintenance.db")) as connection:
-        rows = connection.execute("SELECT case_id, record FROM work_orders").fetchall()
-    assert len({case for case, _ in rows}) == len(rows)
-    return {case: WorkOrder.decode(record.encode()) for case, record in rows}
-
-
-def published(works: Works) -> dict[str, WorkOrder]:
-    """The newest record of each key; none is followed by an older revision."""
-    newest: dict[str, WorkOrder] = {}
-    for record in committed_records(works.bootstrap, works.plant.topics.work_orders):
-        order = WorkOrder.decode(record.value())
-        assert record.key().decode() == order.work_order_id
-        assert order.revision >= newest.get(order.case_id, order).revision
-        newest[order.case_id] = order
-    return newest
 
 
 def wait_done(works: Works, process: Running) -> None:
