@@ -63,11 +63,8 @@ def _has_followed(trial: Trial) -> bool:
 def work_orders_findings(site: Site) -> Findings:
     """The database, and the newest records on the topic, against the function of the newest alerts."""
     due = work_orders_due(alerts_of(site.plant, site.bootstrap))
-    return counted(_rows(stored(site)), _rows(due)) + counted(_rows(published(site)), _rows(due))
-
-
-def _rows(orders: dict[str, WorkOrder]) -> Counter[Key]:
-    return Counter((case, order.encode()) for case, order in orders.items())
+    right: Counter[Key] = Counter(due.items())
+    return counted(Counter(stored(site).items()), right) + counted(Counter(published(site).items()), right)
 
 
 def work_orders_due(alerts: Iterable[Alert]) -> dict[str, WorkOrder]:

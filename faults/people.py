@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from itertools import islice
 from typing import Any, Self
 
 from contracts.alert import Alert
@@ -99,10 +98,10 @@ class People(threading.Thread):
 
     def _verdict(self, number: int) -> Iterator[Sent]:
         """On one of the alerts that are known."""
-        for alert in islice(self._known.values(), number % max(1, len(self._known)), None):
+        if known := list(self._known.values()):
+            alert = known[number % len(known)]
             said = about(alert, f"verdict-{number}")
             yield from self._ordered([Feedback(**said, verdict="true", mode="bearing_wear")], alert)
-            return
 
     def _ordered(self, commands: Iterable[AnyCommand], alert: Alert) -> Iterator[Sent]:
         for command in commands:
