@@ -26,6 +26,11 @@ Memories = dict[tuple[int, str], bytes]
 """(partition, machine) → what is remembered of it."""
 
 
+def alerts_of(plant: Plant, bootstrap: str) -> list[Alert]:
+    """Every change on the alerts topic, each alert's in its order."""
+    return [Alert.decode(record.value()) for record in committed_records(bootstrap, plant.topics.alerts)]
+
+
 def read_alerts(plant: Plant, bootstrap: str) -> Told:
     """Every change on the alerts topic, in its order: partition and all that was told."""
     records = committed_records(bootstrap, plant.topics.alerts)
@@ -57,8 +62,12 @@ def _judged(telemetry: str, rows: Iterable[tuple[str, int, Rows]], ready: Ready)
 def _key(plant: Plant, partition: int, alert: Alert) -> Key:
     """The whole alert as its bytes, without the plant's name."""
     assert alert.evidence.topic == plant.topics.telemetry[0].name
-    nameless = msgspec.structs.replace(alert, evidence=msgspec.structs.replace(alert.evidence, topic=""))
-    return partition, alert.alert_id, alert.revision, nameless.encode()
+    return partition, alert.alert_id, alert.revision, nameless(alert).encode()
+
+
+def nameless(alert: Alert) -> Alert:
+    """Without the topic, which carries the plant's name."""
+    return msgspec.structs.replace(alert, evidence=msgspec.structs.replace(alert.evidence, topic=""))
 
 
 def _nameless(value: bytes) -> bytes:

@@ -119,6 +119,8 @@ def install(hook: Hook, role: str) -> None:
     if role == "sink":
         store = importlib.import_module("features.online").ArrowRedisOnlineStore
         store.write_rows = hook.around("write_rows", store.write_rows)
+        table = importlib.import_module("features.label_table").LabelTable
+        table.write = hook.around("write_labels", table.write)
 
 
 def _method(hook: Hook, client: Any, step: str) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,11 +133,18 @@ def compare(found: Outcome, right: Outcome) -> Findings:
         missing=sum(len(set(wanted) - set(got)) for got, wanted in listed),
         extra=sum(len(set(got) - set(wanted)) for got, wanted in listed),
         duplicate=sum(len(got) - len(set(got)) for got, _ in listed),
-        disorder=_disorder(found.features) + _leaps(found.alerts),
+        disorder=_disorder(found.features) + leaps((one, revision) for _, one, revision, _ in found.alerts),
         state=sum(found.state[number] != right.state[number] for number in right.state)
         + sum(found.memories.get(of) != right.memories.get(of) for of in found.memories.keys() | right.memories.keys()),
         redis=sum(found.online.get(key) != row for key, row in right.online.items()),
     )
+
+
+def counted(found: Counter[Key], due: Counter[Key]) -> Findings:
+    """The same of anything that is due so many times."""
+    more = found - due
+    twice = sum(count for key, count in more.items() if key in due)
+    return Findings(missing=(due - found).total(), extra=more.total() - twice, duplicate=twice)
 
 
 def fold(rows: Iterable[Key]) -> dict[tuple[str, str], tuple[int, bytes]]:
@@ -221,10 +229,11 @@ def _disorder(rows: list[Key]) -> int:
     return found
 
 
-def _leaps(alerts: Told) -> int:
+def leaps(changes: Iterable[tuple[str, int]]) -> int:
+    """Changes of alerts, as (id, revision), that are not the next revision."""
     newest: dict[str, int] = {}
     found = 0
-    for _, alert_id, revision, _ in alerts:
+    for alert_id, revision in changes:
         found += revision != newest.get(alert_id, 0) + 1
         newest[alert_id] = revision
     return found

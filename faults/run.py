@@ -96,10 +96,12 @@ def try_out(scenario: Scenario, wanted: int, stage: Stage, seed: int) -> Tried:
     tried, began, rng = Tried(scenario, wanted), time.monotonic(), np.random.default_rng([seed, len(scenario.name)])
     try:
         while tried.landed < wanted and tried.trials < MOST_TRIALS + wanted:
-            with scenario.place(stage) as here, here.trial(scenario.name.split()[0].strip(",").lower()) as one:
+            name = scenario.name.split()[0].strip(",").lower()
+            with scenario.place(stage) as here, here.trial(name, scenario.alarm) as one:
                 tried.trials += 1
                 tried.landed += scenario.act(one, wanted - tried.landed, rng)
                 tried.resumes_s += one.resumes_s
+                tried.findings += one.findings
                 if one.comparable:
                     tried.findings += compare(one.outcome(), one.right or one.golden)
     except Exception as error:

@@ -8,8 +8,24 @@ from typing import NamedTuple
 
 import numpy as np
 
-from faults import brokers, compaction, disks, inputs, models, online, sinks, snapshots, soak, trainers, workers
+from faults import (
+    brokers,
+    commands,
+    compaction,
+    disks,
+    inputs,
+    maintenance,
+    models,
+    online,
+    sinks,
+    snapshots,
+    soak,
+    trainers,
+    workers,
+)
 from faults.stage import Stage, Trial
+from faults.works import CALM, CHATTERING
+from features.plant import Alarm
 
 Act = Callable[[Trial, int, np.random.Generator], int]
 """(trial, wanted, rng) → how many faults landed in the middle of work."""
@@ -30,6 +46,8 @@ class Scenario(NamedTuple):
     """False: not run here."""
     alone: bool = False
     """True: it measures, so nothing is tried beside it."""
+    alarm: Alarm = CALM
+    """Of the plant's classes."""
 
 
 SCENARIOS = (
@@ -41,6 +59,9 @@ SCENARIOS = (
     Scenario("broker hung in a commit", "broker_pauses", 1, 20, brokers.pauses),
     Scenario("Redis killed, hung, emptied, full", "redis_faults", 4, 20, online.troubles),
     Scenario("sink killed at a step", "sink_kills", 5, 50, sinks.killed_at_hooks),
+    Scenario("commands, worker killed", "command_kills", 4, 40, commands.worker_killed, alarm=CHATTERING),
+    Scenario("labels, sink killed", "label_kills", 3, 30, commands.sink_killed, alarm=CHATTERING),
+    Scenario("maintenance killed", "service_kills", 5, 50, maintenance.killed, alarm=CHATTERING),
     Scenario("sink behind the retention", "retention", 1, 10, sinks.behind_retention),
     Scenario(
         "disk full under the store",

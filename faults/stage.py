@@ -13,11 +13,12 @@ from embedded.kafka import EmbeddedKafka
 from embedded.redis import EmbeddedRedis
 from faults.hooks import LANDED, Fault
 from faults.manifest import Sent
-from faults.outcome import Outcome, outcome
+from faults.outcome import Findings, Outcome, outcome
 from faults.progress import Progress
 from faults.site import PATIENCE_S, Running, Site, until
 from faults.traffic import Traffic
-from faults.works import FLOW_LIMIT, flow_over, plant_named
+from faults.works import CALM, FLOW_LIMIT, flow_over, plant_named
+from features.plant import Alarm
 from features.store import Store
 from streams.settings import Settings
 from training.registry import Registry
@@ -48,10 +49,10 @@ class Stage:
     trials: int = 0
 
     @contextmanager
-    def trial(self, name: str) -> Iterator[Trial]:
+    def trial(self, name: str, alarm: Alarm = CALM) -> Iterator[Trial]:
         """A fresh plant with traffic coming in and a sink, no worker yet."""
         self.trials += 1
-        plant = plant_named(f"{name}_{self.folder.name}_{self.trials}")
+        plant = plant_named(f"{name}_{self.folder.name}_{self.trials}", alarm=alarm)
         url = f"{self.redis.url.rpartition('/')[0]}/{self.trials % 16}"
         site = Site(plant, self.kafka.bootstrap, self.folder / plant.name, url)
         site.make_topics()
@@ -86,7 +87,9 @@ class Trial:
     """From each loss of a worker to the next commit."""
     sink: Running | None = None
     comparable: bool = True
-    """False: it ended on purpose before all was done."""
+    """False: it ended on purpose before all was done, or was compared already."""
+    findings: Findings = field(default_factory=Findings)
+    """What was found wrong beside what every trial compares."""
     right: Outcome | None = None
     """What it must leave behind, where that is not the stage's golden outcome."""
 
@@ -99,7 +102,7 @@ class Trial:
 
     def start(self, role: str = "worker", name: str = "0", **settings: object) -> Running:
         """A process that is gone, at the latest, when the trial ends."""
-        process = self.site.start(role, worker=name, **(SMALL_STEPS | settings))
+        process = self.site.start(*role.split(), worker=name, **(SMALL_STEPS | settings))
         self.running.append(process)
         return process
 
@@ -174,10 +177,10 @@ class Trial:
     def settle(self, *workers: Running) -> None:
         """End the workers, let the sink store what they wrote, and end it too."""
         for each in workers:
-            self._ended_well(each)
+            self.end_well(each)
         sink = self.sink if self.sink and not self.sink.ended else self.start("sink")
         self._stored(sink)
-        self._ended_well(sink)
+        self.end_well(sink)
 
     def _stored(self, sink: Running) -> None:
         name, topic = self.site.plant.name, self.site.plant.topics.features
@@ -191,7 +194,8 @@ class Trial:
             return all(done >= end for done, end in zip(progress.offsets(), wanted, strict=True))
 
     @staticmethod
-    def _ended_well(process: Running) -> None:
+    def end_well(process: Running) -> None:
+        """Stop it. Raises AssertionError where its exit code is not 0."""
         code = process.stop()
         if code:
             raise AssertionError(f"expected exit code 0, got {code}: {process.output()[-3000:]}")

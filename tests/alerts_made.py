@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from contracts.alert import URGENCIES, Alert, Candidate, Evidence, PartNeed, Place, Point, Recommendation, Symptom
 from contracts.feedback import Judgement
-from contracts.work_order import WorkOrder
-from services.cases import work_order
 
 T0 = 1_760_000_000_000
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -98,13 +96,6 @@ def cleared(before: Alert) -> Alert:
 
 def returned(before: Alert) -> Alert:
     return after(before, "returned", active=True, cleared_ms=None, annunciate=True)
-
-
-def expected_orders(records: list[Alert]) -> dict[str, WorkOrder]:
-    """By case, the work orders that must be there after these records, each alert's in order."""
-    newest = {each.alert_id: each for each in records}
-    cases = {each.case_id for each in newest.values()}
-    return {case: work_order(each for each in newest.values() if each.case_id == case) for case in cases}
 
 
 def judgement(verdict: str = "true", **given: Any) -> Judgement:

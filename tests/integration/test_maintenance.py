@@ -12,12 +12,11 @@ from signal import SIGKILL
 import pytest
 
 from contracts.alert import Alert
-from contracts.cloudevents import headers
 from contracts.work_order import WorkOrder
 from embedded.kafka import EmbeddedKafka
 from faults.hooks import Fault
-from streams.reading import committed_records
-from tests.alerts_made import after, alert, cleared, expected_orders, returned
+from faults.maintenance import published, stored, work_orders_due
+from tests.alerts_made import after, alert, cleared, returned
 from tests.support import Running, read_letters, until
 from tests.works import Works, works_site
 
@@ -37,26 +36,6 @@ def rounds() -> list[list[Alert]]:
     over = [cleared(each) for each in [*worse[::2], *second[::2]]]
     back = [returned(each) for each in over[: CASES // 2 : 3]]
     return [first, second, worse, over, back]
-
-
-def stored(works: Works) -> dict[str, WorkOrder]:
-    """What the database holds; that no case is there twice is its primary key's doing, and looked at all the same."""
-    with closing(sqlite3.connect(works.home / "maintenance.db")) as connection:
-        rows = connection.execute("SELECT case_id, record FROM work_orders").fetchall()
-    assert len({case for case, _ in rows}) == len(rows)
-    return {case: WorkOrder.decode(record.encode()) for case, record in rows}
-
-
-def published(works: Works) -> dict[str, WorkOrder]:
-    """The newest record of each key; none is followed by an older revision, and all are CloudEvents."""
-    newest: dict[str, WorkOrder] = {}
-    for record in committed_records(works.bootstrap, works.plant.topics.work_orders):
-        order = WorkOrder.decode(record.value())
-        assert record.key().decode() == order.work_order_id
-        assert record.headers() == headers(order, works.plant.name)
-        assert order.revision >= newest.get(order.case_id, order).revision
-        newest[order.case_id] = order
-    return newest
 
 
 def wait_done(works: Works, process: Running) -> None:
@@ -99,8 +78,8 @@ def test_a_process_that_is_killed_at_every_step_leaves_one_work_order_for_each_c
         wait_done(works, process)
         assert process.stop() == 0
         assert "Traceback" not in process.output()
-    assert len(expected_orders(sent)) == CASES + 2 * len(FAULTS)
-    assert stored(works) == published(works) == expected_orders(sent)
+    assert len(work_orders_due(sent)) == CASES + 2 * len(FAULTS)
+    assert stored(works) == published(works) == work_orders_due(sent)
 
 
 def test_a_database_that_is_locked_is_waited_for_and_told_of_once(works: Works) -> None:
@@ -117,7 +96,7 @@ def test_a_database_that_is_locked_is_waited_for_and_told_of_once(works: Works) 
         wait_done(works, process)
         assert process.output().count("ERROR") == 1
         assert process.stop() == 0
-    assert stored(works) == published(works) == expected_orders([first, *more])
+    assert stored(works) == published(works) == work_orders_due([first, *more])
 
 
 def test_a_database_that_is_lost_is_filled_again(works: Works) -> None:
@@ -131,7 +110,7 @@ def test_a_database_that_is_lost_is_filled_again(works: Works) -> None:
         until(lambda: len(stored_or_none(works)) == 3 or process.ended, "the work orders again")
         wait_done(works, process)
         assert process.stop() == 0
-    assert stored(works) == published(works) == expected_orders([*records, alert("p-3")])
+    assert stored(works) == published(works) == work_orders_due([*records, alert("p-3")])
 
 
 def stored_or_none(works: Works) -> dict[str, WorkOrder]:
@@ -151,7 +130,7 @@ def test_a_place_that_cannot_be_written_is_waited_for(works: Works) -> None:
         process.wait_for("all well again")
         wait_done(works, process)
         assert process.stop() == 0
-    assert published(works) == expected_orders([alert()])
+    assert published(works) == work_orders_due([alert()])
 
 
 def test_poison_becomes_dead_letters_and_the_rest_goes_on(works: Works) -> None:
@@ -165,7 +144,7 @@ def test_poison_becomes_dead_letters_and_the_rest_goes_on(works: Works) -> None:
         works.put([alert("p-3")])
         wait_done(works, process)
         assert process.stop() == 0
-    assert stored(works) == expected_orders([alert("p-1"), alert("p-3")])
+    assert stored(works) == work_orders_due([alert("p-1"), alert("p-3")])
     letters = read_letters(works.plant, works.bootstrap)
     assert [value for *_, value in sorted(letters, key=lambda letter: letter[:2])] == poison
     assert {reason for *_, reason, value in letters if value is not None} == {"malformed"}
@@ -193,7 +172,7 @@ def test_a_second_process_of_another_name_shares_the_partitions(works: Works) ->
         until(lambda: works.done("maintenance"), "all alerts worked in")
         assert other.stop() == one.stop() == 0
     sent += [cleared(each) for each in sent[2 * CASES :]]
-    assert stored(works) == published(works) == expected_orders(sent)
+    assert stored(works) == published(works) == work_orders_due(sent)
 
 
 def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
@@ -209,4 +188,4 @@ def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
             wait_done(works, process)
             assert process.stop() == 0
             assert "Traceback" not in process.output()
-        assert stored(works) == published(works) == expected_orders([cleared(alert("p-1")), alert("p-2")])
+        assert stored(works) == published(works) == work_orders_due([cleared(alert("p-1")), alert("p-2")])

@@ -15,12 +15,13 @@ from sqlalchemy.schema import CreateTable
 
 from contracts.alert import Alert
 from contracts.work_order import WorkOrder
+from faults.maintenance import work_orders_due
 from features.errors import FormatError, HeadraceError, ServiceError
 from services import database
 from services import ledger as module
 from services.following import OvertakenError
 from services.ledger import Ledger, Step
-from tests.alerts_made import after, alert, cleared, expected_orders, histories, redelivered
+from tests.alerts_made import after, alert, cleared, histories, redelivered
 
 TOPIC = "alerts"
 
@@ -77,7 +78,7 @@ def test_any_redelivery_gives_the_same_work_orders(
     ledger = opened(path)
     for at in range(0, len(again), size):
         put(ledger, again[at : at + size])
-    assert stored(path) == expected_orders(records)
+    assert stored(path) == work_orders_due(records)
 
 
 def test_effect_and_offset_are_one_transaction(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
