@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from features.errors import FormatError, ServiceError
 from features.plant import Plant
 from services.reading import fetched
+from streams.batch import Partition
 from streams.member import Member, is_fatal
 from streams.passing import no_answer
 from streams.patience import Patience, Seldom
@@ -118,6 +119,10 @@ class Following:
             records = [each for each in fetched(self._member.consumer, WAIT_S) if _is_record(each)]
             if not self._begun:  # what was fetched before a pause will come again
                 return
+            if not all(map(self._landed, records)):
+                self._forget()
+                self._member.pause()
+                return
             if records:
                 self._effect.take(records)
             self._effect.turn(self._member.consumer, self._member.metadata)
@@ -136,6 +141,9 @@ class Following:
         self._member.read_from(where)
         log.info("%s: from %s", self._topic, {each.partition: each.offset for each in where})
         self._begun = True
+
+    def _landed(self, record: Any) -> bool:
+        return self._member.landed(Partition(record.topic(), record.partition()), record.offset())
 
     def _hold_back(self) -> None:
         """Read on only where the effect can take more; what was fetched before still comes."""

@@ -16,6 +16,8 @@ from aiokafka.protocol.group import LeaveGroupRequest
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, TopicPartition
 
 from features.errors import ServiceError
+from streams.batch import Partition
+from streams.landing import Landing
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,7 @@ class Member:
         } | dict(reading)
         self._fenced_s: deque[float] = deque(maxlen=FENCES)
         self._swapping = threading.Lock()
+        self._landing = Landing()
         self.consumer: Any = None
 
     def join(self) -> None:
@@ -105,7 +108,16 @@ class Member:
         """
         for position in positions:
             self.consumer.seek(position)
+        self._landing.expect({Partition(tp.topic, tp.partition): tp.offset for tp in positions})
         self.consumer.resume(list(positions))
+
+    def landed(self, partition: Partition, first: int) -> bool:
+        """Whether the first record after `read_from` is the one that was asked for; if not, begin anew: see
+        `streams.landing`."""
+        right = self._landing.is_right(partition, first)
+        if not right:
+            log.info("%s: reading on came to offset %d; beginning anew to make sure", partition, first)
+        return right
 
     def metadata(self) -> Any:
         """The group's metadata, generation included. May be called from any thread."""

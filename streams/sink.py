@@ -22,6 +22,7 @@ from features.plant import Plant
 from features.rows import schema_of
 from features.schema import FeatureSet
 from features.store import Store
+from streams.batch import Partition
 from streams.intake import Intake
 from streams.member import Member, is_fatal
 from streams.passing import no_answer
@@ -217,6 +218,11 @@ class Sink:
         if not self._is_record(record):
             return
         if not self._begun:  # fetched before a pause; it will come again
+            return
+        if not self._member.landed(Partition(record.topic(), record.partition()), record.offset()):
+            self._forget()
+            self._begin_at = 0.0
+            self._member.pause()
             return
         self._next[record.partition()] = record.offset() + 1
         try:

@@ -98,6 +98,9 @@ class Source:
             return Fetch(self.epoch)
         fetch = Fetch(epoch, caught_up=len(records) < most)
         for batch in record_batches(records, one_topic=len(set(map(Message.topic, records))) == 1):
+            if not self._member.landed(batch.partition, int(batch.offset[0])):
+                self._recover = True
+                return Fetch(self.epoch)
             (fetch.commands if batch.partition.topic == self._commands else fetch.batches).append(batch)
         return fetch
 
