@@ -39,7 +39,7 @@ from training.registry import Registry
 MACHINES = 300
 OFTEN = Alarm(off_delay_s=2, reopen_s=0, update_s=30, blind_s=4)
 """So that alerts are many: each comes and goes within seconds."""
-ALERTS_A_SECOND = 20
+ALERTS_A_SECOND = 7
 """Of these machines; what is sent is enough for the number asked for."""
 FOLDER = REPOSITORY / ".headrace" / "corpus"
 
