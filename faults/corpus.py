@@ -41,6 +41,7 @@ OFTEN = Alarm(off_delay_s=2, reopen_s=0, update_s=30, blind_s=4)
 """So that alerts are many: each comes and goes within seconds."""
 ALERTS_A_SECOND = 7
 """Of these machines; what is sent is enough for the number asked for."""
+PART = 50_000
 FOLDER = REPOSITORY / ".headrace" / "corpus"
 
 
@@ -93,23 +94,29 @@ def run(site: Site, records: list[Sent]) -> None:
     """Workers and batch sizes change on the way; nothing of that may be seen in an alert."""
     third = len(records) // 3
     with site.running("sink") as sink:
-        site.send(records[:third])
+        _send(site, records[:third])
         with site.running("worker", fetch_records=24_000) as worker:
             site.wait_committed(third, worker)
             assert worker.stop() == 0
-        site.send(records[third : 2 * third])
+        _send(site, records[third : 2 * third])
         small = {"fetch_records": 50, "commit_ms": 20}
         with site.running("worker", worker="a", **small) as a, site.running("worker", worker="b", **small) as b:
             site.wait_committed(third + third // 2, b)
             a.kill()
             site.wait_committed(2 * third, b)
             assert b.stop() == 0
-        site.send(records[2 * third :])
+        _send(site, records[2 * third :])
         with site.running("worker", fetch_records=700) as worker:
             site.wait_committed(len(records), worker)
             assert worker.stop() == 0
         site.wait_stored(sink)
         assert sink.stop() == 0
+
+
+def _send(site: Site, records: list[Sent]) -> None:
+    """In parts that a producer's queue holds."""
+    for start in range(0, len(records), PART):
+        site.send(records[start : start + PART])
 
 
 def check(site: Site, redis_url: str) -> dict[str, float]:
